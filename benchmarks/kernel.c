@@ -278,7 +278,9 @@ INLINE void take_send(const Arrays *a, const Sizes *n, i64 stream, i64 t) {
   i64 rank = (i64)(pow(uniform(key, P_SENDER), a->sender_exponent[0]) *
                    (double)a->sends[stream * SEND_COLUMNS + SEND_COUNT]);
   i64 sender = a->senders[a->sends[stream * SEND_COLUMNS + SEND_FIRST] + rank];
-  i64 other = a->recipients[(i64)(uniform(key, P_RECIPIENT) * (double)n->recipients)];
+  i64 drawn = (i64)(uniform(key, P_RECIPIENT) *
+                    (double)a->sends[stream * SEND_COLUMNS + SEND_AMONG]);
+  i64 other = a->recipients[a->sends[stream * SEND_COLUMNS + SEND_FROM] + drawn];
   int answers = a->sends[stream * SEND_COLUMNS + SEND_ANSWERS] == 1;
   a->pending[0] = answers ? other : sender;
   a->pending[1] = answers ? KIND_RECEIPT : KIND_SEND;

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Expected",
-    "average_variance",
     "erlang_a",
     "erlang_b",
     "erlang_c",
@@ -197,16 +196,3 @@ def relaxation_time_impatient(servers: int, load: float, patience: float) -> flo
     """Return the same for Erlang A: those present are forgotten at the rate min(1, patience)."""
     time = 1.0 + 1.0 / min(1.0, patience)
     return min(time, relaxation_time(servers, load)) if load < 1.0 else time
-
-
-def average_variance(births: Floats, deaths: Floats, values: Floats) -> float:
-    """Return lim t·Var(time average over t of `values[state]`) of a birth-death chain.
-
-    Whitt (1992): 2 Σ_j (Σ_{i<=j} p_i (f_i - f))² / (birth_j p_j). The half-width of a 95 %
-    interval after t is 1.96 sqrt(this / t): the precision that a run length can give.
-    """
-    law = _stationary(births, deaths)
-    excess = np.cumsum(law * (values - law @ values))[:-1]
-    flow = births * law[:-1]
-    known = flow > NEGLIGIBLE  # beyond, excess² / flow is negligible too
-    return float(2.0 * (excess[known] ** 2 / flow[known]).sum())

@@ -175,6 +175,8 @@ UNITS: dict[str, str] = {
     "ratio": "rapport", "mailboxes per unit": "BAL par unité", "hour of the day": "heure du jour",
     "hours": "heures", "0 or 1": "0 ou 1", "connections": "connexions", "steps": "pas",
     "share of receipts asked": "part des accusés demandés",
+    "share of messages to applications": "part des messages à des applications",
+    "share of acknowledgements asked": "part des acquittements demandés",
     "share of messages": "part des messages", "share of its messages": "part de ses messages",
     "share of sites": "part des sites", "euros a year": "euros par an", "cores": "cœurs",
     "share of polls that open a session": "part des relèves qui ouvrent une session",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sandbox.clients.plan import PlannedMessage
-from sandbox.messages.receipts import make_receipt
+from sandbox.messages.receipts import Disposition, make_receipt
 from sandbox.messages.stock import stock_document, stock_letter
 
 __all__ = ["Ledger", "content_of", "read_letter"]
@@ -33,12 +33,22 @@ def content_of(run: str, sender: str, letter: PlannedMessage, at: float) -> byte
 def _receipt(
     run: str, sender: str, letter: PlannedMessage, message_id: str, at: datetime
 ) -> bytes:  # fmt: skip
-    """Return the receipt for a message, of which its header is known."""
+    """Return the receipt for a message: of its reading, or of what an application made of it."""
     (to,) = letter.recipients
     original = _message_id(run, letter.answers or f"before-{letter.number}", to)
-    head = f"From: {to}\r\nTo: {sender}\r\nMessage-ID: {original}\r\n".encode()
-    head += stock_document(letter.document).fields
-    told = make_receipt(head + b"\r\n", mailbox=sender, to=to, at=at, message_id=message_id)
+    if letter.integration is None:  # it returns the header alone
+        head = f"From: {to}\r\nTo: {sender}\r\nMessage-ID: {original}\r\n".encode()
+        content = head + stock_document(letter.document).fields + b"\r\n"
+        told = make_receipt(content, mailbox=sender, to=to, at=at, message_id=message_id)
+    else:
+        content = stock_letter(
+            letter.document, sender=to, recipients=(sender,), message_id=original, at=at,
+            receipt=True,
+        )  # fmt: skip
+        told = make_receipt(
+            content, mailbox=sender, to=to, at=at, message_id=message_id,
+            disposition=Disposition.PROCESSED, code=letter.integration,
+        )  # fmt: skip
     fields, _, body = told.partition(b"\r\n\r\n")
     mark = _mark(run, letter.number, hashlib.sha256(body).hexdigest())
     return b"".join((fields, b"\r\n", mark, b"\r\n", body))

@@ -141,6 +141,7 @@ class PlannedMessage:
         document: that it carries; of a receipt, that of the message which was read.
         receipt: asks for one.
         answers: it is a receipt, for the message of that number; 0: for one of before the run.
+        integration: of an application's: code of what kept the document out, empty: it is filed.
     """
 
     number: int
@@ -148,6 +149,7 @@ class PlannedMessage:
     document: DocumentChoice
     receipt: bool = False
     answers: int | None = None
+    integration: str | None = None
 
     @classmethod
     def of(cls, tree: Tree) -> PlannedMessage:

@@ -244,7 +244,7 @@ class Bench:
         ):  # fmt: skip
             return "XOAUTH2", self.bearer(way.username, self._token(way)), None
         password = way.password + (self.code(way)[1] if way.secret else "")
-        return "PLAIN", self.plain(way.username, password), None
+        return door.typed or "PLAIN", self.plain(way.username, password), None
 
     def code(self, *ways: Means) -> tuple[Means, str]:
         """Return a one-time code of one of several; waits for the next where all were given."""
@@ -269,7 +269,7 @@ class Bench:
         return token
 
     def plain(self, user: str, password: str, authzid: str = "") -> bytes:
-        """Return a PLAIN response (RFC 4616)."""
+        """Return a PLAIN response (RFC 4616); LOGIN says the same in its own form."""
         self.transcript.hide([password])
         return f"{authzid}\0{user}\0{password}".encode()
 

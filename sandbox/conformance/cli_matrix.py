@@ -194,8 +194,7 @@ def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]
     """
     for each in asked:
         if each not in known:
-            raise UserError("n'est pas ici ; choisir parmi", "is not here; choose among",
-                            where=f"{option} {each}", then=", ".join(known))  # fmt: skip
+            raise UserError.among("n'est pas ici", "is not here", f"{option} {each}", known)
     return list(dict.fromkeys(asked)) or list(known)
 
 

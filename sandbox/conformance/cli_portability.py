@@ -238,8 +238,7 @@ def _installed(names: Sequence[str], option: str) -> list[MailClient]:
 
 def _among(name: str, known: Sequence[str], option: str) -> str:
     if name not in known:
-        raise UserError("n'est pas ici ; choisir parmi", "is not here; choose among",
-                        where=f"{option} {name}", then=", ".join(known))  # fmt: skip
+        raise UserError.among("n'est pas ici", "is not here", f"{option} {name}", known)
     return name
 
 

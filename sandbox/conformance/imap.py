@@ -118,7 +118,15 @@ class ImapProbe:
         return set(found[1].decode("utf-8", "replace").upper().split()) if found else set()
 
     def auth(self, mechanism: str, response: bytes) -> ImapAnswer:
-        """Log in, the response after the continuation; a challenge is answered with nothing."""
+        """Log in, the response after the continuation; a challenge is answered with nothing.
+
+        LOGIN is the command, with the name and the password of a PLAIN response.
+        """
+        if mechanism == "LOGIN":
+            quoted = (re.sub(rb'(["\\\\])', rb"\\\1", each) for each in response.split(b"\0")[1:])
+            user, password = quoted
+            self.connection.transcript.hide([password.decode("utf-8", "replace")])
+            return self.say(b'LOGIN "%s" "%s"' % (user, password), "LOGIN ***")
         coded = base64.b64encode(response)
         self.connection.transcript.hide([coded.decode()])
         answer = self.say(f"AUTHENTICATE {mechanism}")

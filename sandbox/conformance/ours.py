@@ -114,18 +114,16 @@ def from_sheet(
     operators = {each["name"]: each for each in sheet["operators"]}
     name = operator or next(iter(operators))
     if name not in operators:
-        raise UserError(
-            "aucun opérateur de ce nom ; choisir parmi", "no such operator; choose among",
-            where=name, then=", ".join(operators),
-        )  # fmt: skip
+        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
     own = operators[name]
     for each in designs:
         if each not in own["designs"]:
-            raise UserError(
-                "cette architecture ne tourne pas ici ; choisir parmi",
-                "does not run here; choose among",
-                where=f"design {each}", then=", ".join(own["designs"]),
-            )  # fmt: skip
+            raise UserError.among(
+                "cette architecture ne tourne pas ici",
+                "does not run here",
+                f"design {each}",
+                own["designs"],
+            )
     accounts = tuple(account_of(each) for each in sheet["accounts"] if each["operator"] == name)
     others = [each for key, each in operators.items() if key != name]
     subject = Subject(

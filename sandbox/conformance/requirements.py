@@ -9,10 +9,7 @@ from functools import cache
 from sandbox.observations.schema import Words
 from sandbox.space.tables import shipped
 
-__all__ = ["BINDS", "KNOWLEDGE", "Requirement", "requirements"]
-
-BINDS = ("software", "operator", "both")
-KNOWLEDGE = ("published", "second-hand", "inferred")
+__all__ = ["Requirement", "requirements"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,22 @@ class SmtpProbe:
 
     def auth(self, mechanism: str, response: bytes) -> SmtpReply:
         """Log in with an initial response; a challenge after it is answered with nothing."""
+        if mechanism == "LOGIN":  # the same name and password, one by one
+            return self._login(*response.split(b"\0")[1:])
         coded = base64.b64encode(response).decode() or "="
         self.connection.transcript.hide([coded])
         reply = self.say(f"AUTH {mechanism} {coded}", f"AUTH {mechanism} ***")
         if reply.code == 334:
             reply = self.say("", "(empty)")
+        return reply
+
+    def _login(self, user: bytes, password: bytes) -> SmtpReply:
+        coded = [base64.b64encode(each).decode() for each in (user, password)]
+        self.connection.transcript.hide(coded[1:])
+        reply = self.say("AUTH LOGIN")
+        for each in coded:
+            if reply.code == 334:
+                reply = self.say(each, "***")
         return reply
 
     def content(self, content: bytes) -> SmtpReply:

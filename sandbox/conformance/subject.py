@@ -44,7 +44,8 @@ class CheckedDoor:
         tls: implicit, or starttls.
         client_certificate: none, optional or required.
         methods: served there.
-        mechanisms: SASL, `NONE` where a certificate logs in by itself.
+        mechanisms: SASL, `NONE` where a certificate logs in by itself; over IMAP `LOGIN` is the
+            command of that name.
     """
 
     name: str
@@ -56,6 +57,11 @@ class CheckedDoor:
     client_certificate: str = "none"
     methods: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ("PLAIN",)
+
+    @property
+    def typed(self) -> str:
+        """Mechanism by which passwords go: PLAIN, else LOGIN; empty where they do not."""
+        return next((each for each in ("PLAIN", "LOGIN") if each in self.mechanisms), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,5 +68,5 @@ def count_of(request: Request, name: str, default: int, most: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise UserError("attendu", "expected", where=name, then=f"1 … {most}")
+        raise UserError.expected(name, f"1 … {most}")
     return int(text)

@@ -45,7 +45,7 @@ def query_of(request: Request) -> Query:
         if len(value) > 200:
             raise UserError("200 caractères au plus", "200 characters at most", where=name)
     if values["outcome"] and values["outcome"] not in TrailOutcome.ALL:
-        raise UserError("attendu", "expected", where="outcome", then=", ".join(TrailOutcome.ALL))
+        raise UserError.expected("outcome", TrailOutcome.ALL)
     return Query(**values)
 
 

@@ -242,10 +242,10 @@ class Breakage:
     def _add(self, rule: Rule) -> None:
         service, fault = rule.pop("service", None), rule.get("fault")
         if service not in SERVICES:
-            raise UserError("attendu", "expected", where="service", then=", ".join(SERVICES))
+            raise UserError.expected("service", SERVICES)
         names = [each.fault for each in known() if each.service == service]
         if fault not in names:
-            raise UserError("attendu", "expected", where="fault", then=", ".join(names))
+            raise UserError.expected("fault", names)
         unknown = set(rule) - {"fault", *_of(service, str(fault))}
         if unknown:
             allowed = ", ".join(_of(service, str(fault))) or "—"

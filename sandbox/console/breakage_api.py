@@ -136,9 +136,12 @@ class BreakageApi:
         there = self._breakage.incidents()
         found = next((each for each in there if each.name == name), None)
         if found is None:
-            raise MissingError("aucun incident de ce nom ; choisir parmi",
-                               "no such incident; choose among", where=name[:60],
-                               then=", ".join(each.name for each in there))  # fmt: skip
+            raise MissingError.among(
+                "aucun incident de ce nom",
+                "no such incident",
+                name[:60],
+                [each.name for each in there],
+            )
         await asyncio.to_thread(self._breakage.add, found.rules)
         return JSONResponse(self._told())
 

@@ -35,9 +35,7 @@ def _processes(
     if value == "auto":
         return "auto"
     if not value.isdecimal() or not int(value):
-        raise UserError(
-            "attendu", "expected", where=f"--processes {value[:20]}", then="1 … N, auto"
-        )
+        raise UserError.expected(f"--processes {value[:20]}", "1 … N, auto")
     return int(value)
 
 

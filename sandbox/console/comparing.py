@@ -49,14 +49,13 @@ def asked_of(data: dict[str, Any], scenario: Scenario) -> Choices:
     """
     policy, blocked, servers = (data.get(name) for name in ("policy", "blocked", "servers"))
     if policy and (not isinstance(policy, str) or policy not in scenario.policies_known):
-        raise UserError("attendu", "expected", where="policy",
-                        then=", ".join(scenario.policies_known))  # fmt: skip
+        raise UserError.expected("policy", scenario.policies_known)  # fmt: skip
     if blocked is not None and not _within(blocked, 0, 1):
-        raise UserError("attendu", "expected", where="blocked", then="0 … 1")
+        raise UserError.expected("blocked", "0 … 1")
     if servers is not None and not (
         isinstance(servers, int) and _within(servers, 1, _MOST_SERVERS)
     ):
-        raise UserError("attendu", "expected", where="servers", then=f"1 … {_MOST_SERVERS}")
+        raise UserError.expected("servers", f"1 … {_MOST_SERVERS}")
     return Choices(policy=policy or "", blocked=blocked, servers=servers)
 
 

@@ -197,7 +197,7 @@ class Player:
             UserError: there is no such step.
         """
         if not -1 <= step < len(STEPS):
-            raise UserError("attendu", "expected", where="step", then=f"-1 … {len(STEPS) - 1}")
+            raise UserError.expected("step", f"-1 … {len(STEPS) - 1}")
         self._tell(step=step, ok=None, told="", connection="")
         return self.state
 

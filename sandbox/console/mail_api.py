@@ -208,10 +208,10 @@ class MailApi:
         data = await _asked(request, ("to", "subject", "text", "html", "document"))
         text_of(data, "to")
         if not isinstance(data.get("receipt", False), bool):
-            raise UserError("attendu", "expected", where="receipt", then="true, false")
+            raise UserError.expected("receipt", "true, false")
         number = data.get("patient", 1)
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= _PATIENTS:
-            raise UserError("attendu", "expected", where="patient", then=f"0 … {_PATIENTS}")
+            raise UserError.expected("patient", f"0 … {_PATIENTS}")
         return await self._answer(await self._acted(send, data))
 
     async def login(self, request: Request) -> Response:
@@ -284,5 +284,5 @@ async def _asked(request: Request, others: tuple[str, ...]) -> dict[str, Any]:
     for name in ("address", "method", "design", "holder", *others):
         text_of(data, name, None if name == "address" else "")
     if not isinstance(data.get("mistake", False), bool):
-        raise UserError("attendu", "expected", where="mistake", then="true, false")
+        raise UserError.expected("mistake", "true, false")
     return data

@@ -80,7 +80,7 @@ def decide(
     if provider is None or request is None:
         raise MissingError("demande inconnue", "unknown request", where=ticket[:40])
     if decision not in DECISIONS:
-        raise UserError("attendu", "expected", where="decision", then=", ".join(DECISIONS))
+        raise UserError.expected("decision", DECISIONS)
     return str(telephones.answer(provider, request, DeviceDecision(decision), number).state)
 
 

@@ -53,7 +53,7 @@ class Readers:
             UserError: there is no such act, no card in the reader, a PIN that is wrong or blocked.
         """
         if act not in ACTS:
-            raise UserError("attendu", "expected", where="act", then=", ".join(ACTS))
+            raise UserError.expected("act", ACTS)
         with self._lock:
             card, error = _after(self.card(identity), act, pin)
             self._cards[identity] = card

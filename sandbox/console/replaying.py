@@ -45,7 +45,7 @@ class ReplayOrder:
     def __post_init__(self) -> None:
         for name, most in (("minutes", MOST_MINUTES), ("speed", MOST_SPEED)):
             if not 1 <= getattr(self, name) <= most:
-                raise UserError("attendu", "expected", where=name, then=f"1 … {most:.0f}")
+                raise UserError.expected(name, f"1 … {most:.0f}")
 
 
 def replay_order(data: dict[str, Any]) -> ReplayOrder:

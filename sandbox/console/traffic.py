@@ -69,11 +69,9 @@ class TrafficOrder:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= MOST_RATE:
-            raise UserError("attendu", "expected", where="rate", then=f"> 0, {MOST_RATE:.0f}")
+            raise UserError.expected("rate", f"> 0, {MOST_RATE:.0f}")
         if not 0 < self.seconds <= _MOST_SECONDS:
-            raise UserError(
-                "attendu", "expected", where="seconds", then=f"> 0, {_MOST_SECONDS:.0f}"
-            )
+            raise UserError.expected("seconds", f"> 0, {_MOST_SECONDS:.0f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,7 +157,7 @@ def issue(ca: TestCA, folder: Path, kind: str, name: str) -> str:
         UserError: no such kind, or names that no certificate can have.
     """
     if kind not in KINDS:
-        raise UserError("attendu", "expected", where="kind", then=", ".join(KINDS))
+        raise UserError.expected("kind", KINDS)
     if kind == "server":
         names = [each.strip() for each in name.split(",") if each.strip()][:_NAMES]
         made = ca.endpoint_server(AUTHORITY, names)

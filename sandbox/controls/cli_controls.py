@@ -311,8 +311,7 @@ def _register(folder: Path) -> CaseRegister:
 
 def _control(name: str) -> Control:
     if name not in _NAMES:
-        raise UserError("contrôle inconnu ; choisir parmi", "unknown control; choose among",
-                        where=name[:60], then=", ".join(_NAMES))  # fmt: skip
+        raise UserError.among("contrôle inconnu", "unknown control", name[:60], _NAMES)  # fmt: skip
     return _NAMES[name]
 
 

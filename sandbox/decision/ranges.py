@@ -34,12 +34,13 @@ DAY = 86400
 DIVISORS = np.array([n for n in range(10, DAY + 1) if DAY % n == 0], dtype=np.float64)
 # Nothing that the criteria of a decision read depends on these: they say how a plan goes on from
 # quarter to quarter, how mail travels between operators once it is sent, when a level breaks.
-# Receipts are left out of its days, over the same logins in all designs: a fifth of what is sent at
-# middle values, up to 1.7 times at the ends.
+# Receipts and acknowledgements are left out of its days, over the same logins in all designs: a
+# fifth of what is sent at middle values, up to 1.7 times at the ends.
 NOT_READ = (
     "migration.", "relay.", "service.", "traffic.recipients", "traffic.dispersion",
     "backends.sms.servers", "backends.directory.servers", "backends.psc.servers",
     "backends.citizens.servers", "traffic.citizen_factor", "traffic.receipts_",
+    "traffic.application_share", "traffic.acknowledge",
     "processor.relay", "software.webmail.aligned",
 )  # fmt: skip
 

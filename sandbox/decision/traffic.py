@@ -196,7 +196,7 @@ def _sending(
         for row, (name, people) in enumerate(scenario.populations.items())
     }  # fmt: skip
     traffic = scenario.traffic.model_copy(
-        update={"messages": total, "recipients": 1.0, "receipts_asked": 0.0}
+        update={"messages": total, "recipients": 1.0, "receipts_asked": 0.0, "acknowledged": 0.0}
     )
     return scenario.model_copy(update={"traffic": traffic, "populations": shares})
 

@@ -51,11 +51,10 @@ def card(national_id: str, database: Path, folder: Path, pin: str, out: Path | N
     with Directory(database) as directory:
         person = directory.person(national_id)
         if person is None:
-            raise UserError.because(
+            raise UserError(
                 "personne n'a cet identifiant dans cet annuaire",
                 "nobody in this directory has this identifier",
-                national_id,
-                database,
+                where=f"{database}: {national_id}",
             )
         target = out or Path(person.national_id.replace("/", "-"))
         if "/" in person.national_id:

@@ -18,7 +18,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.options import FOLDER, space_folder_option
 
 if TYPE_CHECKING:
-    from sandbox.indicators.from_simulation import Receipts
+    from sandbox.indicators.from_simulation import Receipts, SimulatedMonth
 
 __all__ = ["indicators"]
 
@@ -69,7 +69,7 @@ def indicators(
             "sans --from ni --operator", "without --from and --operator", where="--check"
         )
     where = out or folder / "indicators"
-    receipts: Receipts | None = None
+    simulated: SimulatedMonth | None = None
     if check:
         paths = deposited(where, month)
         if not paths:
@@ -81,7 +81,7 @@ def indicators(
         from sandbox.indicators.from_simulation import from_scenario
 
         simulated = from_scenario(scenario, month, seed=seed, operators=chosen)
-        found, receipts = list(simulated.files), simulated.receipts
+        found = list(simulated.files)
         if out is not None:
             deposit(out, found)
     else:
@@ -89,15 +89,16 @@ def indicators(
         deposit(where, found)
     anomalies = confront(found)
     if as_tree:
-        click.echo(json.dumps(_tree(month, found, anomalies, receipts), ensure_ascii=False))
+        click.echo(json.dumps(_tree(month, found, anomalies, simulated), ensure_ascii=False))
     else:
         for each in found:
             click.echo(_line(each))
-        if receipts is not None:
+        if simulated is not None:
+            click.echo(_became_of("accusés de lecture / read receipts", simulated.receipts))
+            acks = simulated.acknowledgements
             click.echo(
-                f"accusés de lecture / read receipts: {receipts.asked} demandés / asked, "
-                f"{receipts.came} venus / came, {receipts.late} en retard / late, "
-                f"{receipts.lost} perdus / lost"
+                _became_of("acquittements d'intégration / integration acknowledgements", acks)
+                + f", {acks.refused} refusent / refuse (900-906)"
             )
         for anomaly in anomalies:
             click.echo(_told(anomaly))
@@ -105,11 +106,12 @@ def indicators(
 
 
 def _tree(
-    month: Month, found: list[Indicators], anomalies: list[Anomaly], receipts: Receipts | None
-) -> dict[str, Any]:
-    simulated = {} if receipts is None else {"receipts": asdict(receipts)}
+    month: Month, found: list[Indicators], anomalies: list[Anomaly],
+    simulated: SimulatedMonth | None,
+) -> dict[str, Any]:  # fmt: skip
+    kinds = ("receipts", "acknowledgements")
     return {
-        **simulated,
+        **({} if simulated is None else {each: asdict(getattr(simulated, each)) for each in kinds}),
         "layout": LAYOUT,
         "month": str(month),
         "operators": [as_json(each) for each in found],
@@ -132,6 +134,13 @@ def _line(said: Indicators) -> str:
         f"envoyés / sent {said.total('submitted')}  reçus / received {said.total('received')}  "
         f"échecs / failed {said.total('failed')}  "
         f"connexions / logins {sum(said.logins.values()) - refused}, refus / refused {refused}"
+    )
+
+
+def _became_of(what: str, receipts: Receipts) -> str:
+    return (
+        f"{what}: {receipts.asked} demandés / asked, {receipts.came} venus / came, "
+        f"{receipts.late} en retard / late, {receipts.lost} perdus / lost"
     )
 
 

@@ -5,11 +5,12 @@ recipient is at another operator: the simulation loses none for good. Each carri
 type drawn as its population's are (`data/documents.csv`), names the sender's product, and has a
 qualified INS, or goes to a citizen, as often as the year has it (`data/messages-by-year.csv`): a
 message to Mon espace santé takes the place of one to a professional, in its operator's relay too.
-Some ask for a read receipt. It is lost for good, or comes after a while: past the end of the month
-it is late, and not counted there. Logins are those that the engine saw accepted at each operator;
-its refusals are not by operator and are left out. Professions of personal mailboxes are drawn as
-those who hold one are (`data/directory/professions.csv`); FINESS of the others are fictitious, one
-a place.
+Some ask for a read receipt, and some of those to an application for an acknowledgement, which says
+whether it could integrate the document. Either is lost for good, or comes after a while: past the
+end of the month it is late, and not counted there. Logins are those that the engine saw accepted at
+each operator; its refusals are not by operator and are left out. Professions of personal mailboxes
+are drawn as those who hold one are (`data/directory/professions.csv`); FINESS of the others are
+fictitious, one a place.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from sandbox.indicators.month import Month
 from sandbox.messages.documents import document_types
 from sandbox.messages.facts import QUALIFIED, UNQUALIFIED
 from sandbox.messages.ins import PATIENT_LABEL
+from sandbox.messages.receipts import receipt_figures
 from sandbox.simulation.arrivals import between
 from sandbox.simulation.build import build_model
 from sandbox.simulation.fast import run
@@ -56,6 +58,7 @@ SUFFIX = "mssante.test"
 _ACCESS, _KIND, _PEER, _INSTANT = 0, 1, 4, 5  # columns of a list of arrivals
 CITIZENS = -1  # in place of an operator's number
 CAME, LATE, LOST = 1, 2, 3  # of a receipt that was asked for
+FILED, REFUSED = 1, 2  # by an application
 _INS = (UNQUALIFIED, QUALIFIED)
 DAY = 86_400.0
 _MOST = 2_000_000  # messages that are listed in memory
@@ -74,27 +77,30 @@ def month_of(scenario: Scenario, month: Month) -> Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """What became of the read receipts that were asked for in a month.
+    """What became of the receipts of readers, or of applications, that were asked for in a month.
 
     Attributes:
         asked: how many.
         came: within the month.
         late: after its end.
         lost: never.
+        refused: of those that came, that say why the document was not integrated.
     """
 
     asked: int
     came: int
     late: int
     lost: int
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedMonth:
-    """A month of a scenario: each operator's file, and what became of receipts."""
+    """A month of a scenario: each operator's file, what became of receipts of either kind."""
 
     files: tuple[Indicators, ...]
     receipts: Receipts
+    acknowledgements: Receipts
 
 
 def from_scenario(
@@ -152,8 +158,14 @@ def from_scenario(
                 logins,
             )
         )
-    fates = np.bincount(sent.receipt, minlength=4).tolist()
-    return SimulatedMonth(tuple(files), Receipts(sum(fates[1:]), *fates[1:]))
+    read, filed = sent.where(sent.filed == 0), sent.where(sent.filed > 0)
+    return SimulatedMonth(tuple(files), _became_of(read), _became_of(filed))
+
+
+def _became_of(sent: _Sent) -> Receipts:
+    _, came, late, lost = np.bincount(sent.receipt, minlength=4).tolist()
+    refused = int(((sent.receipt == CAME) & (sent.filed == REFUSED)).sum())
+    return Receipts(came + late + lost, came, late, lost, refused)
 
 
 class _Sent(NamedTuple):
@@ -164,6 +176,7 @@ class _Sent(NamedTuple):
     kind: NDArray[np.int64]  # of its document: place in `document_types`
     qualified: NDArray[np.int64]  # INS: 0 or 1
     receipt: NDArray[np.int64]  # 0: not asked for; CAME, LATE, LOST
+    filed: NDArray[np.int64]  # 0: by a person; by an application: FILED, REFUSED
 
     def rows(self, *columns: NDArray[np.int64]) -> Iterator[tuple[list[int], int]]:
         """Yield each row of some columns that there is, and how often."""
@@ -180,11 +193,6 @@ def _domain(space: Space, operator: int) -> str:
     return f"{label}.{SUFFIX}"
 
 
-@cache
-def _receipt_inputs() -> dict[str, float]:
-    return {row["key"]: float(row["value"]) for row in rows("receipts.csv")}
-
-
 def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
     """Draw the messages of a month.
 
@@ -194,8 +202,12 @@ def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
     listed = between(alone, 0, int(inputs.horizon[0]))
     listed = listed[listed[:, _KIND] == int(SessionKind.SEND)]
     order = np.argsort(space.accesses.identity)
-    wanted = inputs.access_identity[listed[:, _ACCESS]]
-    found = order[np.searchsorted(space.accesses.identity, wanted, sorter=order)]
+
+    def row_of(access: NDArray[np.int64]) -> NDArray[np.int64]:
+        wanted = inputs.access_identity[access]
+        return order[np.searchsorted(space.accesses.identity, wanted, sorter=order)]
+
+    found = row_of(listed[:, _ACCESS])
     kinds = np.zeros(len(found), dtype=np.int64)
     chance = np.random.default_rng([seed, 11])
     for number, name in enumerate(space.populations):
@@ -205,11 +217,20 @@ def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
     chance, mail = np.random.default_rng([seed, 12]), mail_of(month.year)
     to_citizens = chance.random(len(found)) < share_to_citizens(space.scenario)
     qualified = chance.random(len(found)) < mail.qualified
-    chance, about = np.random.default_rng([seed, 13]), _receipt_inputs()
+    chance, about = np.random.default_rng([seed, 13]), receipt_figures()
     traffic = space.scenario.traffic
-    asked = (chance.random(len(found)) < traffic.receipts_asked) & ~to_citizens
-    lost = chance.random(len(found)) < traffic.receipts_lost
-    comes = listed[:, _INSTANT] / 1e9 + chance.exponential(about["days"] * DAY, len(found))
+    # As often as the engine draws an application: which, it draws with its operator.
+    machines = float(
+        np.mean(space.accesses.kind[row_of(inputs.recipients.astype(np.int64))] == BalKind.APP)
+    )
+    filed = (chance.random(len(found)) < machines) & ~to_citizens
+    shares = np.where(filed, traffic.acknowledged, traffic.receipts_asked)
+    asked = (chance.random(len(found)) < shares) & ~to_citizens
+    shares = np.where(filed, traffic.acknowledgements_lost, traffic.receipts_lost)
+    lost = chance.random(len(found)) < shares
+    mean = DAY * np.where(filed, about["application_days"], about["days"])
+    comes = listed[:, _INSTANT] / 1e9 + chance.exponential(mean)
+    refused = chance.random(len(found)) < about["refused"]
     late = comes >= month.end - month.begin
     return _Sent(
         access=found,
@@ -218,6 +239,7 @@ def _messages(space: Space, inputs: Inputs, month: Month, seed: int) -> _Sent:
         # A citizen's address is made of a qualified INS (ECO.2.2.6).
         qualified=(qualified | to_citizens).astype(np.int64),
         receipt=np.select([~asked, lost, late], [0, LOST, LATE], CAME).astype(np.int64),
+        filed=np.select([~filed, refused], [0, REFUSED], FILED).astype(np.int64),
     )
 
 

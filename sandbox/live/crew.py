@@ -240,7 +240,7 @@ class OperatorCrew:
 
     def pack(self, label: str, address: str) -> PackedMailbox:
         """See `MailStore.pack`."""
-        return self.loop.call(lambda: self.operators[label].store.pack(address))
+        return self.loop.run(self.operators[label].store.pack(address), None)
 
     def unpack(self, label: str, address: str, packed: PackedMailbox) -> int:
         """See `MailStore.unpack`."""

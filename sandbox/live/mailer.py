@@ -140,12 +140,11 @@ def choose(
         if not (account["type"] == "ORG" and _greets(each, Method(wanted)))
     }
     if method and method not in places:
-        raise UserError(
-            "accueillie par PREAUTH, une carte ouvre la BAL de sa personne, pas celle-ci ; "
-            "choisir parmi",
-            "greeted PREAUTH, a card opens its person's own mailbox, not this one; choose among",
-            where=address,
-            then=", ".join(each for each in owned if each in places),
+        raise UserError.among(
+            "accueillie par PREAUTH, une carte ouvre la BAL de sa personne, pas celle-ci",
+            "greeted PREAUTH, a card opens its person's own mailbox, not this one",
+            address,
+            (each for each in owned if each in places),
         )
     wanted = Method(method or next(m for m in _PREFERRED if m in owned and m in places))
     return Way(

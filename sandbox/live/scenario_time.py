@@ -46,11 +46,11 @@ def begin_of(
     if at is not None:
         last = first + timedelta(days=period.days)
         if not first <= at < last:
-            raise UserError.because(
-                "hors de la période du scénario",
-                "outside the scenario's period",
-                f"--at {at}",
-                f"{first} … {last}",
+            raise UserError(
+                "hors de la période du scénario,",
+                "outside the scenario's period,",
+                where=f"--at {at}",
+                then=f"{first} … {last}",
             )
         return at
     later = (wall.weekday() - first.weekday()) % 7

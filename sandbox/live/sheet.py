@@ -129,6 +129,7 @@ def policies_in_force(
         "ticket_seconds": TICKET_SECONDS if wire.tickets else 0,
         "backlog": operator.doors.backlog,
         "revocation_seconds": operator.access.revocation.cache_seconds,
+        "revocation_timeout": operator.access.revocation.timeout,
         "recheck_seconds": operator.access.recheck_seconds,
         "slots": {each.name: min(each.slots, most) for each in endpoints},
     }

@@ -98,7 +98,9 @@ def _operator(scenario: Scenario) -> OperatorPolicy:
                 skew_steps=policies.totp_window,
                 once=policies.totp_once,
             ),
-            revocation=RevocationPolicy(cache_seconds=policies.revocation_seconds),
+            revocation=RevocationPolicy(
+                cache_seconds=policies.revocation_seconds, timeout=policies.revocation_timeout
+            ),
             recheck_seconds=policies.recheck_seconds,
         ),
         hold=HoldPolicy(

@@ -38,12 +38,7 @@ def named_type(code: str) -> DocumentType:
     """
     found = document_types().get(code)
     if found is None:
-        raise UserError(
-            "type inconnu ; choisir parmi",
-            "unknown type; choose among",
-            where=f"--type {code}",
-            then=", ".join(document_types()),
-        )
+        raise UserError.among("type inconnu", "unknown type", f"--type {code}", document_types())
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -17,10 +18,12 @@ from email.parser import BytesParser
 from email.policy import SMTP, compat32
 from email.utils import format_datetime, getaddresses
 from enum import StrEnum
+from functools import cache
 
 from sandbox.messages import facts
 from sandbox.messages.compose import NIL
 from sandbox.messages.rules import RuleBreachError
+from sandbox.space.tables import rows
 
 __all__ = [
     "ERROR_CODES",
@@ -31,7 +34,15 @@ __all__ = [
     "make_receipt",
     "may_answer",
     "read_receipt",
+    "receipt_figures",
 ]
+
+
+@cache
+def receipt_figures() -> Mapping[str, float]:
+    """Return how long receipts take and how many say no, by key of `data/receipts.csv`."""
+    return {row["key"]: float(row["value"]) for row in rows("receipts.csv")}
+
 
 # Codes of a failed integration (volet of ANS, error codes), in our words.
 ERROR_CODES: dict[str, tuple[str, str]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "bin_index", "bin_middle", "quantile"]
+__all__ = ["BINS", "bin_index", "bin_middle"]
 
 SUB_BITS = 6
 UNIT_BITS = 10  # durations below 1.024 µs share the first bin
@@ -35,13 +35,3 @@ def bin_middle() -> NDArray[np.float64]:
     low = np.where(linear, mantissa, (mantissa + (1 << SUB_BITS)) * width)
     middle: NDArray[np.float64] = (low + width / 2) * 2.0**UNIT_BITS / 1e9
     return middle
-
-
-def quantile(counts: NDArray[np.int64], q: float) -> float:
-    """Return the q-quantile in seconds (nearest rank) of a histogram, nan when it is empty."""
-    total = int(counts.sum())
-    if total == 0:
-        return float("nan")
-    rank = max(1, int(np.ceil(q * total)))
-    index = int(np.searchsorted(np.cumsum(counts), rank))
-    return float(bin_middle()[index])

@@ -96,7 +96,6 @@ class Queued:
         accepted_at: when 250 was said.
         attempts: how many have been made.
         next_attempt: when the next is due.
-        last_reply: last answer of the other side, empty before the first.
     """
 
     id: int
@@ -106,7 +105,6 @@ class Queued:
     accepted_at: float
     attempts: int
     next_attempt: float
-    last_reply: str
 
     @property
     def recipient(self) -> Recipient:

@@ -5,7 +5,8 @@ checked in the order of the profile (`backchannel`), and becomes an `AuthRequest
 is the pure table of `ciba`. `Provider` holds store, clock, phones and faults, and answers with
 values (`HttpReply`); `grants` and `browser` are its other endpoints. `web`, `control` and `server`
 are the only modules that know HTTP, and `server` the only one that opens doors. Every refusal is
-a row of `REFUSALS`, which gives the wire answer of both profiles and the sentence of the event log.
+a row of `refusals_request`, `refusals_token` or `refusals_certificate`, which gives the wire answer
+of both profiles and the sentence of the event log.
 It never asks a name server, never leaves 127.0.0.0/8 and `mssante.test`, and never logs a secret.
 People come through the `People` protocol and certificates are files of the test authority; the
 directory is fitted to it at one place (`from_directory`), the authority too
@@ -13,7 +14,6 @@ directory is fitted to it at one place (`from_directory`), the authority too
 Operators, clients, live, conformance and the console may import it.
 """
 
-from sandbox.psc import refusals_certificate, refusals_request, refusals_token
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.clients import Client
 from sandbox.psc.clock import Clock
@@ -21,13 +21,11 @@ from sandbox.psc.fault_rules import FaultRule
 from sandbox.psc.faults import FAULTS
 from sandbox.psc.people import BuiltInPeople, EndUser, People
 from sandbox.psc.provider import Provider, ProviderOptions
-from sandbox.psc.refusals import table
 from sandbox.psc.server import Running, running
 from sandbox.psc.settings import Settings, settings_for
 
 __all__ = [
     "FAULTS",
-    "REFUSALS",
     "Behaviour",
     "BuiltInPeople",
     "Client",
@@ -42,5 +40,3 @@ __all__ = [
     "running",
     "settings_for",
 ]
-
-REFUSALS = table(refusals_request, refusals_token, refusals_certificate)

@@ -101,15 +101,15 @@ class Client:
         """
 
         def wrong(member: str, then: object, french: str = "", english: str = "") -> UserError:
-            return UserError(
-                french or "attendu", english or "expected",
-                where=f"client {self.client_id!r}: {member}", then=then,
-            )  # fmt: skip
+            where = f"client {self.client_id!r}: {member}"
+            if not french:
+                return UserError.expected(where, then)
+            return UserError(french, english, where=where, then=then)
 
         if not self.client_id or not self.client_id.isascii() or len(self.client_id) > 255:
             raise wrong("client_id", "1 … 255 ASCII")
         if self.auth_method not in AUTH_METHODS:
-            raise wrong("auth_method", ", ".join(AUTH_METHODS))
+            raise wrong("auth_method", AUTH_METHODS)
         if self.auth_method.startswith("client_secret") and not self.client_secret:
             raise wrong("client_secret", "", "secret attendu", "a secret is expected")
         if self.auth_method == "client_secret_jwt" and (
@@ -151,7 +151,7 @@ class Client:
             (self.id_token_signed_response_alg, "id_token_signed_response_alg"),
         ):
             if alg is not None and alg not in ASYMMETRIC:
-                raise wrong(member, ", ".join(ASYMMETRIC))
+                raise wrong(member, ASYMMETRIC)
         for member in ("redirect_uris", "post_logout_redirect_uris"):
             if not all(map(_may_redirect, getattr(self, member))):
                 raise wrong(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Literal
 
 from sandbox.observations.schema import Reason, Words
@@ -17,7 +16,6 @@ __all__ = [
     "WireError",
     "refusal",
     "refusal_reply",
-    "table",
 ]
 
 ProfileName = Literal["psc", "core"]
@@ -79,12 +77,6 @@ def refusal(
     """Write a row: words in French, then English; `psc` None when Keycloak answers as `core`."""
     reason = Reason(name, clause, Words(*what), Words(*remedy))
     return Refusal(reason, tuple(rows.split()), WireError(*core), WireError(*(psc or core)))
-
-
-def table(*modules: ModuleType) -> dict[str, Refusal]:
-    """Return every refusal that modules write, by name."""
-    found = (value for module in modules for value in vars(module).values())
-    return {each.name: each for each in found if isinstance(each, Refusal)}
 
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}

@@ -239,11 +239,11 @@ class Requests:
             if request is None:
                 raise UserError("demande inconnue", "unknown request", where=f"{ticket!r}")
             if request.state is not RequestState.PENDING:
-                raise UserError.because(
-                    "cette demande est déjà réglée",
-                    "this request is already settled",
-                    f"{ticket!r}",
-                    request.state,
+                raise UserError(
+                    "cette demande est déjà réglée :",
+                    "this request is already settled:",
+                    where=f"{ticket!r}",
+                    then=request.state,
                 )
             if base.devices.behaviour_of(request.subject).kind == "offline":
                 raise UserError(

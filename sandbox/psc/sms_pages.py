@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.psc import telephones
@@ -19,6 +20,8 @@ from sandbox.psc.web import OPERATOR_SMS, page, read_body
 from sandbox.space.errors import UserError
 
 __all__ = ["sms_routes"]
+
+_LOOK = 0.25  # s between two looks at what a stream tells of: an SMS arrives, or ends, by the clock
 
 
 def sms_routes(
@@ -39,9 +42,27 @@ def sms_routes(
     def shown(name: str, status: int = 200, **values: Any) -> Response:
         return page(name, status, service=OPERATOR_SMS, **values)
 
+    def messages() -> list[telephones.ArrivedSms]:
+        return telephones.inbox(inbox, now(), pending)
+
     async def listing(request: Request) -> Response:
         del request
-        return shown("sms", messages=telephones.inbox(inbox, now(), pending))
+        return shown("sms", messages=messages())
+
+    async def events(request: Request) -> Response:
+        del request
+        return StreamingResponse(
+            news(), 200, {"Cache-Control": "no-store"}, media_type="text/event-stream"
+        )
+
+    async def news() -> AsyncIterator[str]:
+        told: list[telephones.ArrivedSms] | None = None  # what came before is news to who listens
+        yield "retry: 1000\n\n"
+        while True:
+            if (found := messages()) != told:
+                told = found
+                yield "event: sms\ndata: {}\n\n"
+            await asyncio.sleep(_LOOK)
 
     async def show(token: str) -> Response:
         sms = inbox.open(token, now())
@@ -70,5 +91,6 @@ def sms_routes(
 
     return [
         Route("/sms", access.guard_page(listing)),
+        Route("/sms/events", access.guard(events)),
         Route("/s/{token}", link, methods=["GET", "POST"]),
     ]

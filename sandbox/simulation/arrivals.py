@@ -48,7 +48,7 @@ OPEN, POLL, SEND, ALONE, RECEIPT = (
 )
 PERIOD, FIRST, COUNT, ALWAYS = (int(column) for column in PollStream)
 BLOCK = 1 << 12  # rows of a list that are taken together
-SEND_FIRST, SEND_COUNT, SEND_ANSWERS = (int(column) for column in SendStream)
+SEND_FIRST, SEND_COUNT, SEND_ANSWERS, SEND_FROM, SEND_AMONG = (int(each) for each in SendStream)
 P_OPEN, P_CLOSE, P_PRESENT = int(Purpose.OPEN), int(Purpose.CLOSE), int(Purpose.PRESENT)
 P_VISIT, P_GAP, P_LEFT_OPEN = int(Purpose.VISIT), int(Purpose.GAP), int(Purpose.LEFT_OPEN)
 P_SENDER, P_RECIPIENT = int(Purpose.SENDER), int(Purpose.RECIPIENT)
@@ -209,7 +209,8 @@ def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     count = inputs.sends[stream, SEND_COUNT]
     rank = int(uniform(key, P_SENDER) ** inputs.sender_exponent[0] * count)
     sender = inputs.senders[inputs.sends[stream, SEND_FIRST] + rank]
-    other = inputs.recipients[int(uniform(key, P_RECIPIENT) * len(inputs.recipients))]
+    drawn = int(uniform(key, P_RECIPIENT) * inputs.sends[stream, SEND_AMONG])
+    other = inputs.recipients[inputs.sends[stream, SEND_FROM] + drawn]
     answers = inputs.sends[stream, SEND_ANSWERS] == 1
     pending = cursors.pending
     pending[0] = other if answers else sender

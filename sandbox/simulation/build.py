@@ -39,7 +39,6 @@ from sandbox.space.population import (
     Space,
     power_of_tenth,
 )
-from sandbox.space.scenario import Scenario
 from sandbox.space.tables import week
 from sandbox.space.years import share_to_citizens
 
@@ -149,7 +148,7 @@ def _classes(
         over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
         entry[row, SessionKind.OPEN] = entries[f"{over_imap}.open"]
         entry[row, SessionKind.SEND] = entries[f"{over_smtp}.send"]
-        entry[row, SessionKind.RECEIPT] = entries.get(f"{over_smtp}.receipt", -1)  # people's alone
+        entry[row, SessionKind.RECEIPT] = entries[f"{over_smtp}.receipt"]
         visit[row] = scenario.software[software].poll_share
         if visit[row] > 0:
             entry[row, SessionKind.POLL] = entries[f"{over_imap}.poll"]
@@ -207,33 +206,64 @@ def _limits(space: Space) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return np.stack(columns, axis=1), np.concatenate(limits)
 
 
-def _receipts_share(scenario: Scenario) -> float:
-    """Return how many receipts come for a message that was sent."""
-    traffic = scenario.traffic
-    professionals = traffic.recipients * (1.0 - share_to_citizens(scenario))
-    return professionals * traffic.receipts_asked * (1.0 - traffic.receipts_lost)
+def _recipients(space: Space, order: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
+    """Return who receives, int32: people's accesses, how many, then applications.
+
+    Applications stand there in turn, as often as makes their share of messages.
+    """
+    application = space.accesses.kind[order] == BalKind.APP
+    people, machines = (
+        np.flatnonzero(each).astype(np.int32) for each in (~application, application)
+    )
+    share = space.scenario.traffic.application_share
+    times = round(len(people) * share / (1.0 - share)) if len(people) else len(machines)
+    return np.concatenate([people, np.resize(machines, times if len(machines) else 0)]), len(people)
+
+
+def _answers(space: Space, whole: Accesses, recipients: int, readers: int) -> tuple[float, float]:
+    """Return how many receipts of people, and of applications, come for a message that was sent.
+
+    Who cannot connect sends none, and nobody else does it instead.
+    """
+    traffic, accesses = space.scenario.traffic, space.accesses
+    to_people = readers / max(1, recipients)
+    read, filed = (
+        int((accesses.kind != BalKind.APP).sum()) / max(1, int((whole.kind != BalKind.APP).sum())),
+        int((accesses.kind == BalKind.APP).sum()) / max(1, int((whole.kind == BalKind.APP).sum())),
+    )
+    professionals = traffic.recipients * (1.0 - share_to_citizens(space.scenario))
+    return (
+        professionals * to_people * read * traffic.receipts_asked * (1.0 - traffic.receipts_lost),
+        professionals * (1.0 - to_people) * filed
+        * traffic.acknowledged * (1.0 - traffic.acknowledgements_lost),
+    )  # fmt: skip
 
 
 def _sends(
-    space: Space, whole: Accesses, order: NDArray[np.int64]
+    space: Space, whole: Accesses, order: NDArray[np.int64], recipients: int, readers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """Return streams of senders, the senders, and messages by hour, int64 (streams, hours).
 
     Who cannot connect sends nothing: the others of his population send what they always did.
-    Receipts are sent at the hours at which those who receive would write.
+    Receipts of people are sent at the hours at which those who receive would write, those of
+    applications, minutes after what they tell of, at the hours of its senders.
     """
     scenario, accesses = space.scenario, space.accesses
-    streams: list[tuple[int, int, int]] = []
-    receipts: list[tuple[int, int, int]] = []
+    streams: list[tuple[int, ...]] = []
     senders: list[NDArray[np.int32]] = []
     counts: list[NDArray[np.int64]] = []
-    receipt_counts: list[NDArray[np.int64]] = []
+    # Of readers, then of applications: who answers, how often a message, streams, counts by hour.
+    answering: list[tuple[tuple[int, int], float, list[tuple[int, ...]], list[NDArray[np.int64]]]]
+    answering = [
+        (among, share, [], [])
+        for among, share in zip(
+            ((0, readers), (readers, recipients - readers)),
+            _answers(space, whole, recipients, readers), strict=True,
+        )
+    ]  # fmt: skip
     read = np.bincount(
         accesses.population[accesses.kind != BalKind.APP], minlength=len(space.populations)
     )
-    share_of_readers = _receipts_share(scenario) * read.sum() / max(
-        1, int((whole.kind != BalKind.APP).sum())
-    )  # fmt: skip
     all_weights = [
         hourly_weights(scenario.period.start, scenario.period.days, week()[name],
                        scenario.traffic.monday_factor)
@@ -261,21 +291,25 @@ def _sends(
                 occasions = occasions / scenario.traffic.batch
             counts.append(_counts(generator, occasions, scenario.traffic.dispersion))
             who = who[np.argsort(generator.random(len(who)), kind="stable")]  # who sends most
-            streams.append((first, len(who), 0))
+            streams.append((first, len(who), 0, 0, recipients))
             senders.append(who)
-            if share_of_readers > 0:
-                receipts.append((first, len(who), 1))
-                generator = np.random.default_rng(
-                    [space.seed, space.replication, number, int(machine), 1]
-                )
-                told = space.messages * share * share_of_readers * reading
-                receipt_counts.append(_counts(generator, told, scenario.traffic.dispersion))
+            for salt, (among, answers, rows, hourly) in enumerate(answering, 1):
+                if answers > 0:
+                    rows.append((first, len(who), 1, *among))
+                    generator = np.random.default_rng(
+                        [space.seed, space.replication, number, int(machine), salt]
+                    )
+                    told = space.messages * share * answers * (reading if salt == 1 else weights)
+                    hourly.append(_counts(generator, told, scenario.traffic.dispersion))
             first += len(who)
+    for _, _, rows, hourly in answering:
+        streams += rows
+        counts += hourly
     hours = 24 * scenario.period.days
     return (
-        np.array(streams + receipts, dtype=np.int64).reshape(-1, len(SendStream)),
+        np.array(streams, dtype=np.int64).reshape(-1, len(SendStream)),
         np.concatenate([*senders, np.zeros(0, dtype=np.int32)]),
-        np.array(counts + receipt_counts, dtype=np.int64).reshape(-1, hours),
+        np.array(counts, dtype=np.int64).reshape(-1, hours),
     )
 
 
@@ -372,13 +406,13 @@ def build_model(
         raise ValueError("a model of other operators or of another design")
     classes, entry, visit, left_open = _classes(space, design, policy, dict(code.entries))
     order, phase, polls = _rings(space, whole, kept)
-    sends, senders, send_counts = _sends(space, whole, order)
+    recipients, readers = _recipients(space, order)
+    sends, senders, send_counts = _sends(space, whole, order, len(recipients), readers)
     access_limits, limits = _limits(space)
     days = scenario.period.days
     largest = np.argsort(-space.operator_mailboxes, kind="stable")[:NAMED_OPERATORS]
     bins = np.full(len(space.operators), len(largest), dtype=np.int16)
     bins[largest] = np.arange(len(largest))
-    receives = np.flatnonzero(accesses.kind[order] != BalKind.APP).astype(np.int32)
     roles = len(design.endpoints) + 1
     inputs = Inputs(
         run_key=np.array([mix(space.seed, space.replication)], dtype=np.int64),
@@ -405,7 +439,7 @@ def build_model(
         send_counts=send_counts,
         listed=np.zeros((0, LISTED), dtype=np.int64),
         sender_exponent=np.array([power_of_tenth(scenario.traffic.top_tenth)]),
-        recipients=receives if len(receives) else np.arange(len(accesses), dtype=np.int32),
+        recipients=recipients,
         servers=np.concatenate(builder.servers),
         server_offset=np.concatenate(builder.offset),
         server_time=as_server_time(np.concatenate(builder.pace))[:, np.newaxis],

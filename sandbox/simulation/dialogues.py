@@ -135,9 +135,8 @@ class Dialogues:
                 session(present=attended, waits=attended, work=[Spawn("relay", salt=2)],
                         after=[] if attended else self._next_of_batch(send))
             ))  # fmt: skip
-            if attended:
-                told = session(present=True, work=[Spawn("relay.receipt", salt=2)])
-                yield Program(f"{name}.{method}.{mechanism}.receipt", smtp, tuple(told))
+            told = session(present=attended, work=[Spawn("relay.receipt", salt=2)])
+            yield Program(f"{name}.{method}.{mechanism}.receipt", smtp, tuple(told))
 
     def _next_of_batch(self, send: str) -> Items:
         """A robot sends what it has in a row, one session after the other, to many people."""

@@ -55,7 +55,7 @@ class SessionKind(IntEnum):
     SEND = 2  # a message is submitted
     SPAWNED = 3  # started by another session
     ALONE = 4  # software left open looks for new mail and nobody is there
-    RECEIPT = 5  # what was read is told to its sender
+    RECEIPT = 5  # what was read, or filed by an application, is told to its sender
 
 
 class PollStream(IntEnum):
@@ -68,11 +68,17 @@ class PollStream(IntEnum):
 
 
 class SendStream(IntEnum):
-    """Columns of `Inputs.sends`: one row per population of senders, one for its receipts."""
+    """Columns of `Inputs.sends`.
+
+    One row per population of senders, one for the receipts of people, one for those of
+    applications.
+    """
 
     FIRST = 0  # in Inputs.senders
     COUNT = 1
     ANSWERS = 2  # 1: receipts, from who receives to who sends
+    FROM = 3  # in Inputs.recipients
+    AMONG = 4
 
 
 class EndpointStat(IntEnum):
@@ -146,7 +152,7 @@ class Inputs(NamedTuple):
     send_counts: Ints  # (streams, H): messages in each hour
     listed: Ints  # (sessions, LISTED) that start beside those of the streams, in order
     sender_exponent: Floats  # (1,) of the power law of senders, 1: all alike
-    recipients: NDArray[np.int32]  # accesses that receive
+    recipients: NDArray[np.int32]  # accesses that receive: people's, then applications, repeated
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
     # (stations, moments) time that a service takes that starts in a moment, in 1 / 2**PACE_BITS;

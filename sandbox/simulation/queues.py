@@ -175,7 +175,7 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
         polls=np.zeros((0, 4), dtype=np.int64),
         day_kind=np.zeros(total // 24 + 1, dtype=np.int8),
         schedule=np.zeros((1, 1, PEOPLE)),
-        sends=np.array([[0, 1, 0]], dtype=np.int64),
+        sends=np.array([[0, 1, 0, 0, 1]], dtype=np.int64),
         senders=np.zeros(1, dtype=np.int32),
         send_counts=counts.astype(np.int64),
         listed=np.zeros((0, LISTED), dtype=np.int64),

@@ -165,6 +165,7 @@ class Purpose(IntEnum):
     SIZE = 49
     CITIZEN = 50
     RECEIPT = 51
+    INTEGRATION = 52
 
 
 @dataclass(frozen=True, slots=True)

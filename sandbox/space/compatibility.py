@@ -44,7 +44,6 @@ __all__ = [
     "barriers",
     "can_connect",
     "compatibility",
-    "counted",
     "mechanisms_used",
     "mix_of",
     "requirements",
@@ -328,21 +327,3 @@ def shares_of(
     shares[Feature.PORT_BLOCKED] = people.port_blocked if outside else 0.0
     shares[Feature.HAS_OWN] = with_own(scenario, people, kind) if outside else 0.0
     return shares
-
-
-def counted(space: Space, design: Design, policy: LoginPolicy) -> Compatibility:
-    """Return who can connect among the drawn accesses, counted one by one."""
-    found = Compatibility()
-    accesses, products = space.accesses, space.products
-    kinds = np.stack([accesses.population, accesses.software, accesses.product, accesses.method,
-                      barriers(space, design, policy)])  # fmt: skip
-    values, numbers = np.unique(kinds, axis=1, return_counts=True)
-    methods = tuple(Method)
-    for (people, software, product, method, barrier), number in zip(
-        values.T.tolist(), numbers.tolist(), strict=True
-    ):
-        found.add(
-            space.populations[people], software, products[product], methods[method], number,
-            {Barrier(barrier): 1.0} if barrier >= 0 else {},
-        )  # fmt: skip
-    return found

@@ -115,11 +115,11 @@ class Design:
                            if e.protocol == protocol and method in e.methods]  # fmt: skip
                 if len(serving) != 1:
                     found = ", ".join(e.name for e in serving) or "aucun / none"
-                    raise UserError.because(
-                        "exactement un endpoint doit servir cette méthode",
-                        "exactly one endpoint must serve this method",
-                        f"designs: {self.name}: {protocol}, {method}",
-                        found,
+                    raise UserError(
+                        "exactement un endpoint doit servir cette méthode, et non",
+                        "exactly one endpoint must serve this method, not",
+                        where=f"designs: {self.name}: {protocol}, {method}",
+                        then=found,
                     )
         names = [e.name for e in self.endpoints]
         if len(set(names)) != len(names):

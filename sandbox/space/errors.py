@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 __all__ = ["EXIT_INTERRUPTED", "EXIT_USER_ERROR", "BadValueError", "UserError"]
 
@@ -31,12 +32,12 @@ class UserError(Exception):
         self.then = str(then)
 
     @classmethod
-    def expected(cls, where: object, then: object) -> UserError:
+    def expected(cls, where: object, then: object) -> Self:
         """Return the error of a value that is not what is allowed: names, or said in one text."""
         return cls("attendu", "expected", where=where, then=_listed(then))
 
     @classmethod
-    def among(cls, french: str, english: str, where: object, known: object) -> UserError:
+    def among(cls, french: str, english: str, where: object, known: object) -> Self:
         """Return the error of a name that is not among those that are known."""
         return cls(
             f"{french} ; choisir parmi", f"{english}; choose among",
@@ -44,7 +45,7 @@ class UserError(Exception):
         )  # fmt: skip
 
     @classmethod
-    def because(cls, french: str, english: str, where: object, why: object) -> UserError:
+    def because(cls, french: str, english: str, where: object, why: object) -> Self:
         """Return the error that another one led to, whose own words end it in brackets."""
         return cls(french, english, where=where, then=f"({why})")
 

@@ -44,11 +44,11 @@ def find_scenario(name: str | Path) -> Path:
     inside = shipped("scenarios") / f"{name}.toml"
     if inside.is_file():
         return inside
-    raise UserError.because(
+    raise UserError.among(
         "ni un fichier, ni un scénario livré",
         "no such file, and no shipped scenario of that name",
         f"scenario {str(name)!r}",
-        ", ".join(scenario_names()),
+        scenario_names(),
     )
 
 

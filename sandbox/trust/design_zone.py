@@ -18,7 +18,6 @@ from sandbox.trust.zone import Host, MailDomain, SrvRecord, ZoneSpec
 
 __all__ = [
     "SUFFIX",
-    "certificate_names",
     "operator_address",
     "places",
     "subdomain",
@@ -97,16 +96,6 @@ def places(
         for design in designs
         for endpoint in design.endpoints
     )
-
-
-def certificate_names(
-    design: Design, operator: str, *, suffix: str = SUFFIX
-) -> dict[str, tuple[str, ...]]:
-    """Return the DNS names of each server certificate that an operator keeps, by its label."""
-    names: dict[str, dict[str, None]] = {}
-    for place in places((design,), operator, 0, suffix=suffix):
-        names.setdefault(place.endpoint.certificate, {})[place.host] = None
-    return {label: tuple(found) for label, found in names.items()}
 
 
 def _services(found: Sequence[Place]) -> tuple[SrvRecord, ...]:

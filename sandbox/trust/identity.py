@@ -16,7 +16,6 @@ __all__ = [
     "Professional",
     "identifier_kind",
     "luhn_key",
-    "luhn_valid",
     "plain_identifier",
 ]
 
@@ -31,11 +30,6 @@ def luhn_key(digits: str) -> str:
         value = int(digit) * (2 if place % 2 == 0 else 1)
         total += value - 9 if value > 9 else value
     return str(-total % 10)
-
-
-def luhn_valid(digits: str) -> bool:
-    """Tell whether a number ends with its own Luhn digit."""
-    return digits.isdigit() and len(digits) > 1 and luhn_key(digits[:-1]) == digits[-1]
 
 
 def identifier_kind(unit: str) -> str:

@@ -27,7 +27,7 @@ def duration_of(text: str) -> float:
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None or float(found[1]) <= 0:
-        raise UserError("attendu", "expected", where=f"{text[:40]!r}", then="90s, 10m, 1h")
+        raise UserError.expected(f"{text[:40]!r}", "90s, 10m, 1h")
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -41,12 +41,7 @@ def instant_of(text: str, scenario: Scenario) -> float:
     """
     first, days = scenario.period.start, scenario.period.days
     found = _INSTANT.fullmatch(text.strip())
-    wrong = UserError(
-        "attendu",
-        "expected",
-        where=f"{text[:40]!r}",
-        then=f"lundi 08:45, monday 08:45, {first} 08:45",
-    )
+    wrong = UserError.expected(f"{text[:40]!r}", f"lundi 08:45, monday 08:45, {first} 08:45")
     if found is None:
         raise wrong
     word = found[1].lower()

@@ -102,9 +102,7 @@ def wanted_of(
         raise UserError("en donner une", "give one", where="--login-policy all")
     live = len(space) or min(operators, loaded.operators.count)
     if crews > (0 if space else live):
-        raise UserError(
-            "attendu", "expected", where=f"--crews {crews}", then="0" if space else f"0 … {live}"
-        )
+        raise UserError.expected(f"--crews {crews}", "0" if space else f"0 … {live}")
     return Wanted(
         scenario=str(Path(scenario).absolute()) if Path(scenario).is_file() else scenario,
         designs=designs, login_policy=login_policy,

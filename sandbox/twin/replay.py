@@ -417,9 +417,7 @@ def schedules(wanted: Wanted) -> tuple[Scenario, dict[str, Callable[[], Schedule
     full = scenario_of(wanted)
     most = full.operators.count
     if not 1 <= wanted.operators <= most:
-        raise UserError(
-            "attendu", "expected", where=f"operators {wanted.operators}", then=f"1 … {most}"
-        )
+        raise UserError.expected(f"operators {wanted.operators}", f"1 … {most}")
     window = wanted.window
     if window.speed != 1 and full.outages:
         raise UserError(

@@ -29,6 +29,7 @@ from sandbox.clients.plan import (
 )
 from sandbox.live.cast import CastSize
 from sandbox.messages.ins import patient_address
+from sandbox.messages.receipts import ERROR_CODES, receipt_figures
 from sandbox.messages.stock import DocumentChoice
 from sandbox.simulation.build import build_model
 from sandbox.simulation.draws import (
@@ -328,10 +329,13 @@ class _Draws:
         self._sign = lognormal(methods.cps.sign_mean, methods.cps.sign_cv, methods.cps.sign_shift)
         self._ecps = ecps_answer(methods.ecps)
         self._sms = _law(sms_delivery(methods.sms).then(sms_answer(methods.sms).wait))
-        self._by_operator: dict[int, list[ClientAccount]] = defaultdict(list)
+        self._by_operator: dict[tuple[int, bool], list[ClientAccount]] = defaultdict(list)
         for number, account in accounts.items():
-            if account.method is not Method.CERTIFICATE:
-                self._by_operator[int(schedule.accesses.operator[number])].append(account)
+            operator = int(schedule.accesses.operator[number])
+            self._by_operator[operator, account.method is Method.CERTIFICATE].append(account)
+        self._applications = {
+            each.address for each in accounts.values() if each.method is Method.CERTIFICATE
+        }
         self._populations = schedule.space.populations
         # Operators that are not ours have no citizens' operator beside them.
         foreign = bool(sheet.get("foreign"))
@@ -434,11 +438,13 @@ class _Draws:
             relay = mix(relay, FURTHER << 8)
             boxes.append(self._citizen(relay, document) or self._mailbox(relay))
         self._letters += 1
+        filed = not self._applications.isdisjoint(boxes)
+        asked = traffic.acknowledged if filed else traffic.receipts_asked
         letter = PlannedMessage(
             number=self._letters,
             recipients=tuple(dict.fromkeys(boxes)),
             document=document,
-            receipt=uniform(key, Purpose.RECEIPT) < traffic.receipts_asked,
+            receipt=uniform(key, Purpose.RECEIPT) < asked,
         )
         if letter.receipt:
             for box in letter.recipients:
@@ -461,8 +467,16 @@ class _Draws:
             document, answers = self._document(sender, key), 0
         return PlannedMessage(
             number=self._letters, recipients=(self._accounts[sender].address,), document=document,
-            answers=answers,
+            answers=answers, integration=self._integration(access, key),
         )  # fmt: skip
+
+    def _integration(self, access: int, key: int) -> str | None:
+        """Return what an application says of a document; None: a person read it."""
+        if self._accounts[access].address not in self._applications:
+            return None
+        drawn, refused = float(uniform(key, Purpose.INTEGRATION)), receipt_figures()["refused"]
+        codes = list(ERROR_CODES)
+        return codes[int(drawn / refused * len(codes))] if drawn < refused else ""
 
     def _document(self, access: int, key: int) -> DocumentChoice:
         population = self._populations[int(self._inputs.access_population[access])]
@@ -483,7 +497,12 @@ class _Draws:
         if other in self._accounts:
             return self._accounts[other].address
         operator = int(self._inputs.access_operator[other])
-        there = self._by_operator[operator] or list(self._accounts.values())
+        application = self._schedule.method(other) is Method.CERTIFICATE
+        there = (
+            self._by_operator[operator, application]
+            or self._by_operator[operator, not application]
+            or list(self._accounts.values())
+        )
         return there[other % len(there)].address
 
 

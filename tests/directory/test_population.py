@@ -33,7 +33,7 @@ from sandbox.directory.population.mailboxes import APP, CAB, ORG, PER
 from sandbox.directory.tables import tables
 from sandbox.space.errors import UserError
 from sandbox.space.tables import operator_rows
-from sandbox.trust.identity import luhn_valid
+from tests.luhn import luhn_valid
 
 from .support import SPEC
 

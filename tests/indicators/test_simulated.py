@@ -10,6 +10,7 @@ from sandbox.indicators.files import as_json, from_json
 from sandbox.indicators.from_simulation import SimulatedMonth, from_scenario, month_of
 from sandbox.indicators.month import Month
 from sandbox.messages.documents import document_types
+from sandbox.messages.receipts import receipt_figures
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.years import mail_of
@@ -129,12 +130,20 @@ def test_receipts_come_late_or_never_as_their_inputs_say(
     month: SimulatedMonth, files: dict[str, Indicators]
 ) -> None:
     told, traffic = month.receipts, load_scenario("demo").traffic
-    to_people = submitted(files) - sum(each.total("relayed", peer=PATIENTS)
-                                       for each in files.values())  # fmt: skip
+    professionals = submitted(files) - sum(each.total("relayed", peer=PATIENTS)
+                                           for each in files.values())  # fmt: skip
+    share = traffic.application_share
     assert told.asked == told.came + told.late + told.lost
-    assert within(told.asked, traffic.receipts_asked, to_people)
+    assert within(told.asked, traffic.receipts_asked * (1 - share), professionals)
     assert within(told.lost, traffic.receipts_lost, told.asked)
     assert 0 < told.late < told.came
+    assert told.refused == 0
+    filed = month.acknowledgements
+    assert filed.asked == filed.came + filed.late + filed.lost
+    assert within(filed.asked, traffic.acknowledged * share, professionals)
+    assert within(filed.lost, traffic.acknowledgements_lost, filed.asked)
+    assert within(filed.refused, receipt_figures()["refused"], filed.came)
+    assert filed.late / filed.came < told.late / told.came  # software tells sooner
     # Each that came is a notification: no sender here, nobody at the other end there.
     came = [
         (key.event, volume.number) for each in files.values()
@@ -143,4 +152,4 @@ def test_receipts_come_late_or_never_as_their_inputs_say(
         or (key.event == "received" and not key.peer)
     ]  # fmt: skip
     for event in ("submitted", "received"):
-        assert sum(n for each, n in came if each == event) == told.came
+        assert sum(n for each, n in came if each == event) == told.came + filed.came

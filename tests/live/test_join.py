@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -272,12 +273,33 @@ def test_the_relay_in_java_takes_mail_from_operators_alone(
     report = judge_operator(known, Sockets(known), only={"delivery-out", "dns-mx", *rows})
     # As in aiosmtpd's: the list names whose domain a certificate is, and it is not asked.
     assert found(report, CheckResult.FAIL) == {"relay-sender-domain", "relay-certificate-unlisted"}
-    # GreenMail logs in by LOGIN alone: no check reads its mailboxes, the test above does.
+    # Nothing was said of where its mailboxes are read.
     assert found(report, CheckResult.INCONCLUSIVE) == {"relay-in"}
     assert found(report, CheckResult.PASS) >= {
         "delivery-out", "dns-mx", "relay-open", "relay-clear-refused", "relay-certificate-missing",
         "relay-certificate-expired", "relay-certificate-revoked", "relay-certificate-untrusted",
     }  # fmt: skip
+
+
+def test_greenmail_is_judged_by_login_and_fails_for_want_of_plain(
+    space: LiveSpace, java: dict[str, Any]
+) -> None:
+    known = subject(space, 2)
+    imap = CheckedDoor(
+        name="imap", protocol="imap", host=java["mail"], address=java["mx"]["address"],
+        port=java["services"]["imaps"], methods=("password",), mechanisms=("LOGIN",),
+    )  # fmt: skip
+    known = replace(known, doors=(imap,))
+    rows = {row.id for row in requirements() if row.id.startswith("imap-")}
+    only = {"login-password", "password-wrong-refused", "mechanisms-offered", "relay-in", *rows}
+    report = judge_operator(known, Sockets(known), only=only)
+    assert found(report, CheckResult.FAIL) == {
+        "mechanisms-offered",  # no AUTH=PLAIN (RFC 9051 §6.1.1)
+        "imap-examine",  # STORE changes flags there (RFC 9051 §6.3.3)
+        "imap-size",  # headers are not counted (RFC 9051 §2.3.4)
+    }
+    assert found(report, CheckResult.INCONCLUSIVE) == set()
+    assert PASSWORD not in report.as_json()
 
 
 def letter(sender: str, recipient: str, mark: str) -> EmailMessage:

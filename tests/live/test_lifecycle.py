@@ -29,7 +29,8 @@ from sandbox.live import lifecycle, live
 from sandbox.live.crew import OperatorCrew
 from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace
-from sandbox.operators.store import StoreError
+from sandbox.operators.operator import Operator
+from sandbox.operators.store import PackedMailbox, StoreError
 from sandbox.serve import client_context
 from sandbox.space.places import Place
 from tests.live.removed import MESSAGES, STEPS
@@ -288,6 +289,45 @@ def test_a_move_that_fails_halfway_is_ended_by_the_same_command(
     with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
         assert imap.select("INBOX") == ("OK", [b"2"])
     assert control(space, *move).status_code == 400  # nothing to move any more
+    assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
+
+
+def test_what_an_append_was_acknowledged_while_a_mailbox_moves_is_there_after(
+    space: LiveSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions that are still in write before the mailbox is packed, between that and its end."""
+    old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
+    address = f"dr@meanwhile.{space.sheet['suffix']}"
+    control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
+    control(space, "POST", "/mailboxes", {"address": address})
+    pack = OperatorCrew.pack
+    there = [open_imap(choose(space.sheet, address, "imap"), quiet) for _ in range(2)]
+    # Nobody is told to go meanwhile: the window is as wide as it can be.
+    monkeypatch.setattr(Operator, "recheck", lambda _: None)
+    acknowledged = []
+
+    def write(imap: imaplib.IMAP4, subject: str) -> None:
+        content = f"From: <{address}>\r\nSubject: {subject}\r\n\r\n.\r\n".encode()
+        if imap.append("INBOX", "", "", content)[0] == "OK":
+            acknowledged.append(subject)
+
+    def meanwhile(crew: OperatorCrew, label: str, mailbox: str) -> PackedMailbox:
+        if mailbox != address:
+            return pack(crew, label, mailbox)
+        write(there[0], "before")
+        packed = pack(crew, label, mailbox)
+        write(there[1], "after")
+        return packed
+
+    monkeypatch.setattr(OperatorCrew, "pack", meanwhile)
+    move = control(space, "PUT", f"/domains/{address[3:]}/operator", {"operator": new})
+    monkeypatch.undo()
+    assert move.status_code == 200, move.text
+    for each in there:
+        each.shutdown()
+    with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
+        imap.select("INBOX")
+        assert subjects(imap) == acknowledged == ["before"]
     assert control(space, "DELETE", f"/domains/{address[3:]}").status_code == 200
 
 

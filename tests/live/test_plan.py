@@ -15,6 +15,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
+from tests.luhn import luhn_valid
 
 DEMO = load_scenario("demo")
 
@@ -165,8 +166,6 @@ def test_an_operator_whose_name_is_no_dns_label_is_refused() -> None:
 
 
 def test_organisations_have_a_finess_with_a_right_key(plan: SpacePlan) -> None:
-    from sandbox.trust.identity import luhn_valid
-
     finess = [each.organisation.finess for each in plan.operators]
     assert len(set(finess)) == len(finess)
     assert all(luhn_valid(each) for each in finess)

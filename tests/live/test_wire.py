@@ -84,6 +84,7 @@ def test_operators_have_the_policies_of_the_scenario() -> None:
     assert operator.access.totp.once == policies.totp_once
     assert operator.access.totp.skew_steps == policies.totp_window
     assert operator.access.revocation.cache_seconds == policies.revocation_seconds
+    assert operator.access.revocation.timeout == policies.revocation_timeout
     assert operator.access.recheck_seconds == policies.recheck_seconds
     assert operator.doors.backlog == policies.backlog
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sandbox.psc import FAULTS, REFUSALS
+from sandbox.psc import FAULTS
 from sandbox.psc.backchannel import ORDER
 from sandbox.psc.ciba import POLL_ORDER
+from tests.psc.refusals import REFUSALS
 
 PAGE = Path(__file__).parents[2] / "docs" / "psc-rules.md"
 

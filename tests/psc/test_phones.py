@@ -181,14 +181,17 @@ def test_a_ping_posted_to_the_control_api_decides_nothing(api, core_server, core
     api("POST", "/sandbox/decide", {"national_id": PHARMACIST, "decision": "refuse"})
 
 
-@pytest.mark.parametrize("path", ["/events", "/sandbox/people", "/sandbox/sms", "/sandbox/clock"])
+@pytest.mark.parametrize(
+    "path", ["/events", "/sms/events", "/sandbox/people", "/sandbox/sms", "/sandbox/clock"]
+)
 def test_the_control_api_asks_for_its_secret(core_server, path):
     with bare(core_server) as client:
         url = core_server.origin + path
         assert client.get(url).status_code == 401
         assert client.get(url, headers={"Authorization": "Bearer wrong"}).status_code == 401
         held = {"Authorization": f"Bearer {core_server.provider.control_secret}"}
-        assert client.get(url, headers=held).status_code == 200
+        with client.stream("GET", url, headers=held) as answer:  # one of them has no end
+            assert answer.status_code == 200
 
 
 def test_a_browser_opens_the_phones_once_with_the_secret(core_server):
@@ -389,6 +392,21 @@ def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
     assert client.post(sms["link"], data={"decision": "refuse"}).status_code == 410
     server.advance(5)
     assert client.post(server.url("token"), data=form, auth=("basic", SECRET)).status_code == 200
+
+
+def test_the_page_of_sms_is_told_when_one_comes_and_when_it_is_answered():
+    options = ProviderOptions(clients=CLIENTS, sms=SmsLaw(wait=WaitLaw(10, 0)))
+    with running("core", device="sms", options=options) as server, http(server) as client:
+        assert 'hx-trigger="live:phones from:body"' in client.get(server.origin + "/sms").text
+        with client.stream("GET", server.origin + "/sms/events") as stream:
+            told = (line for line in stream.iter_lines() if line.startswith("event:"))
+            assert next(told) == "event: sms"  # what is there already
+            begin(server, client)
+            server.advance(10)
+            assert next(told) == "event: sms"
+            (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
+            client.post(sms["link"], data={"decision": "approve"})
+            assert next(told) == "event: sms"
 
 
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from sandbox.psc import REFUSALS
 from sandbox.psc.refusals import Refusal
 from tests.psc.conftest import DOCTOR, EC_KEY, NOTIFICATION_TOKEN, SECRET, basic
+from tests.psc.refusals import REFUSALS
 
 
 def refused(reply, status: int, error: str) -> None:

@@ -25,7 +25,15 @@ from sandbox.simulation.draws import (
     lognormal,
     mix,
 )
-from sandbox.simulation.model import LISTED, PEOPLE, Inputs, Model, SessionKind, as_server_time
+from sandbox.simulation.model import (
+    LISTED,
+    PEOPLE,
+    Inputs,
+    Model,
+    SendStream,
+    SessionKind,
+    as_server_time,
+)
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import Label, Purpose, Scope, Step
 
@@ -327,6 +335,7 @@ def models(draw: st.DrawFn) -> Model:
     senders = draw(st.integers(0 if rings else 1, 4))  # a model has at least one stream
     accesses = first + max(senders, 1)
     phases += [0] * (accesses - first)
+    some = draw(st.integers(0, accesses - 1))  # recipients before those of a stream
     hours = 24
     counts = np.zeros((1 if senders else 0, hours), dtype=np.int64)
     if senders:
@@ -362,8 +371,9 @@ def models(draw: st.DrawFn) -> Model:
         day_kind=np.zeros(2, dtype=np.int8),
         schedule=np.array([[[0.8, 32_000.0, 3000.0, 64_000.0, 5000.0][:PEOPLE]]]),
         sends=np.array(
-            [(0, senders, draw(st.integers(0, 1)))] if senders else [], dtype=np.int64
-        ).reshape(-1, 3),
+            [(0, senders, draw(st.integers(0, 1)), some, accesses - some)] if senders else [],
+            dtype=np.int64,
+        ).reshape(-1, len(SendStream)),
         senders=np.arange(first, first + senders, dtype=np.int32),
         send_counts=counts,
         listed=np.zeros((0, LISTED), dtype=np.int64),

@@ -39,6 +39,7 @@ BASE: dict[str, Any] = {
     "period.days": 1,
     "traffic.messages": 60,
     "traffic.receipts_asked": 0,
+    "traffic.application_share": 0,
     "operators.mailboxes": [3.0, 1.0],
     "operators.certificates": [],
     "populations.liberal.units": 24,

@@ -13,7 +13,7 @@ from sandbox.space.calendar import hourly_weights
 from sandbox.space.capacity import NATIONAL
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.methods import Method
-from sandbox.space.population import SOFTWARE
+from sandbox.space.population import SOFTWARE, BalKind
 from sandbox.space.tables import week
 from sandbox.space.years import mail_of
 from tests.simulation.small import (
@@ -221,6 +221,30 @@ def test_receipts_are_as_many_as_their_inputs_say_and_log_in_as_people_do() -> N
     assert abs(more - logged_in) < 0.05 * logged_in  # a login that is honoured spares another's
 
 
+def test_applications_acknowledge_as_often_as_their_inputs_say() -> None:
+    """Robots alone, each as often as the others; people who read tell nothing here."""
+    space = small_space(MANY | ABLE | {
+        "populations.laboratory.units": 20, "traffic.messages": 4000, "traffic.recipients": 1.5,
+        "traffic.application_share": 0.4, "traffic.acknowledged": 0.5,
+        "traffic.acknowledgements_lost": 0.2,
+    })  # fmt: skip
+    found = run(space)
+    inputs, told = found.model.inputs, found.of_kind("RECEIPT")
+    expected = 4000 * 1.5 * 0.4 * 0.5 * 0.8
+    assert abs(len(told) - expected) < 5 * np.sqrt(expected * 2)
+    applications = space.accesses.identity[space.accesses.kind == BalKind.APP]
+    robots = np.flatnonzero(np.isin(inputs.access_identity, applications))
+    assert set(told[:, ACCESS]) <= set(robots)
+    counts = np.bincount(told[:, ACCESS], minlength=len(inputs.access_class))[robots]
+    mean = len(told) / len(robots)
+    assert np.abs(counts - mean).max() < 5 * np.sqrt(mean) + mean / 10  # places of a turn are whole
+    # The messages themselves go there as often.
+    to_robots = np.isin(inputs.recipients, robots).mean()
+    assert abs(to_robots - 0.4) < 0.01
+    without = {"traffic.messages": 100, "traffic.application_share": 0, "traffic.acknowledged": 1}
+    assert len(run(MANY | ABLE | without).of_kind("RECEIPT")) == 0
+
+
 def test_messages_go_to_citizens_as_often_as_in_their_year() -> None:
     served = []
     for year in ("2021-09-06", "2026-09-07"):
@@ -238,7 +262,7 @@ def test_the_tenth_of_senders_that_send_most_send_their_share(share: float) -> N
     inputs = found.model.inputs
     counts = np.bincount(found.of_kind("SEND")[:, 0], minlength=len(inputs.access_class))
     # Each stream of senders has heavy ones of its own.
-    streams = [inputs.senders[first : first + count] for first, count, _ in inputs.sends]
+    streams = [inputs.senders[first : first + count] for first, count, *_ in inputs.sends]
     of_most = sum(np.sort(counts[who])[::-1][: len(who) // 10].sum() for who in streams)
     most = of_most / counts.sum()
     if share == 0.1:  # all alike: what is left is the luck of the draw

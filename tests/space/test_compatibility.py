@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from sandbox.simulation.build import build_model
 from sandbox.space.compatibility import (
     Barrier,
+    Compatibility,
     barriers,
     can_connect,
     compatibility,
-    counted,
     mechanisms_used,
     requirements,
 )
-from sandbox.space.designs import BUILT_IN
+from sandbox.space.designs import BUILT_IN, Design
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario, with_inputs
-from sandbox.space.login_policies import BUILT_IN_POLICIES
+from sandbox.space.login_policies import BUILT_IN_POLICIES, LoginPolicy
 from sandbox.space.methods import CAPABILITIES, Feature, Method
 from sandbox.space.population import SOFTWARE, BalKind, Space, build_space
 from sandbox.space.scenario import Scenario
@@ -82,6 +82,24 @@ STOPPED: dict[tuple[str, str, str], dict[str, Barrier | None]] = {
     ("calm when asked", "cps", "external"): NOBODY_OUT,
     ("open ports", "sms", "external"): NOBODY_OUT | {"multi-port": Barrier.PORT_BLOCKED},
 }  # fmt: skip
+
+
+def counted(space: Space, design: Design, policy: LoginPolicy) -> Compatibility:
+    """Return who can connect among the drawn accesses, counted one by one."""
+    found = Compatibility()
+    accesses, products = space.accesses, space.products
+    kinds = np.stack([accesses.population, accesses.software, accesses.product, accesses.method,
+                      barriers(space, design, policy)])  # fmt: skip
+    values, numbers = np.unique(kinds, axis=1, return_counts=True)
+    methods = tuple(Method)
+    for (people, software, product, method, barrier), number in zip(
+        values.T.tolist(), numbers.tolist(), strict=True
+    ):
+        found.add(
+            space.populations[people], software, products[product], methods[method], number,
+            {Barrier(barrier): 1.0} if barrier >= 0 else {},
+        )  # fmt: skip
+    return found
 
 
 @pytest.mark.parametrize(("lack", "method", "policy"), STOPPED, ids=["-".join(k) for k in STOPPED])

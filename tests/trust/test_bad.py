@@ -27,6 +27,7 @@ from sandbox.trust import (
 from sandbox.trust.checking import read_certificate
 from sandbox.trust.evidence import crl_status, ocsp_request, ocsp_status
 from sandbox.trust.keys import KeyKind
+from tests.luhn import luhn_valid
 
 from .conftest import HOST, ORG, OTHER, PERSON, now, run
 
@@ -225,8 +226,6 @@ def test_a_bundle_without_a_root_is_the_user_s_mistake(ca, good):
 
 
 def test_the_unknown_finess_has_a_right_key(ca):
-    from sandbox.trust.identity import luhn_valid
-
     issued = make_bad(ca, "unknown-entity", server_plan(ca))
     unit = issued.certificate.subject.rfc4514_string().split("OU=1")[1][:9]
     assert luhn_valid(unit)

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError
-from sandbox.trust.design_zone import certificate_names, zone_of_design, zone_of_designs
+from sandbox.trust.design_zone import zone_of_design, zone_of_designs
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -15,15 +15,6 @@ def test_a_design_has_as_many_names_and_addresses_as_it_costs(name: str) -> None
     hosts = [h for h in zone_of_design(design, ["op001"]).hosts if not h.name.startswith("mx.")]
     assert len(hosts) == design.dns_records
     assert len({host.addresses for host in hosts}) == design.public_addresses
-
-
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_certificates_carry_every_name_of_the_design(name: str) -> None:
-    design = BUILT_IN[name]
-    names = certificate_names(design, "op001")
-    assert len(names) == design.certificates
-    hosts = {host.name for host in zone_of_design(design, ["op001"]).hosts}
-    assert {fqdn for found in names.values() for fqdn in found} == hosts - {"mx.op001.mssante.test"}
 
 
 def test_the_deck_s_names_are_published() -> None:

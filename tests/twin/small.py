@@ -25,6 +25,9 @@ messages = 1500
 batch = 3
 receipts_asked = 0.5
 receipts_lost = 0.0
+application_share = 0.3
+acknowledged = 1.0
+acknowledgements_lost = 0.0
 citizen_factor = 20.0
 [operators]
 mailboxes = [3.0, 2.0, 1.0]

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.clients.plan import Intent, LoadPlan
 from sandbox.live.planning import plan_space
+from sandbox.messages.receipts import ERROR_CODES
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
 from sandbox.space.loader import load_scenario
@@ -116,6 +117,28 @@ def test_the_simulation_sends_as_many_messages(found: dict[str, Schedule]) -> No
     relays = int(record.delivery[0])
     assert sum(len(each.recipients) for each in letters) <= relays  # one mailbox drawn twice: once
     assert sum(len(each.recipients) for each in letters) >= 0.8 * relays > 0
+
+
+def test_applications_acknowledge_what_they_filed_and_people_what_they_read(
+    found: dict[str, Schedule],
+) -> None:
+    """Who answers is what it is of; what it answers was sent to it, and asked for an answer."""
+    plan = plan_of(found["single-endpoint"])
+    methods = {each.number: each.method for each in plan.accounts}
+    address = {each.number: each.address for each in plan.accounts}
+    sent = {e.letter.number: e.letter for i in plan.intents for e in chain(i) if e.letter}
+    answers = [each for each in plan.intents if each.kind == "receipt" and each.letter]
+    for each in answers:
+        assert each.letter is not None
+        robot = methods[each.account] is Method.CERTIFICATE
+        assert (each.letter.integration is not None) == robot
+        assert each.letter.integration in {None, "", *ERROR_CODES}
+        if each.letter.answers:
+            read = sent[each.letter.answers]
+            assert read.receipt
+            assert address[each.account] in read.recipients
+    kinds = {each.letter.integration is None for each in answers if each.letter}
+    assert kinds == {True, False}
 
 
 def test_every_design_has_the_same_sessions(found: dict[str, Schedule]) -> None:

@@ -79,7 +79,7 @@ for _name in ("cps", "certificat", *RINGS):
 
 
 def _coded(bench: Bench, door: CheckedDoor, way: Means, code: str) -> Heard:
-    return _opens(bench, door, "PLAIN", bench.plain(way.username, way.password + code), None)
+    return _opens(bench, door, door.typed, bench.plain(way.username, way.password + code), None)
 
 
 def _fresh(bench: Bench) -> tuple[Means, str]:
@@ -118,6 +118,8 @@ def _token(bench: Bench, way: Means) -> str:
 @check("mechanisms-offered", clients)
 def _(bench: Bench, door: CheckedDoor) -> None:
     wanted = {each for each in door.mechanisms if each != "NONE"}
+    if door.protocol == "imap" and "LOGIN" in wanted:  # a command; who takes passwords has PLAIN
+        wanted = wanted - {"LOGIN"} | {"PLAIN"}
     pair = None
     if "EXTERNAL" in wanted or door.client_certificate == "required":
         found = [way for name in CERTIFICATE_METHODS for _, way in bench.subject.with_method(name)
@@ -139,8 +141,8 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 
 def _password_way(bench: Bench, door: CheckedDoor) -> tuple[CheckedMailbox, Means]:
     """Return a holder who types a password there."""
-    if "PLAIN" not in door.mechanisms:
-        raise NotHere("PLAIN n'y est pas prévu", "PLAIN is not meant to be there")
+    if not door.typed:
+        raise NotHere("aucun mot de passe n'y est prévu", "no password is meant to be there")
     for method in ("password", "totp", *RINGS):
         found = bench.subject.with_method(method)
         if method in door.methods and found:
@@ -148,32 +150,32 @@ def _password_way(bench: Bench, door: CheckedDoor) -> tuple[CheckedMailbox, Mean
     raise NotHere("aucun compte à mot de passe", "no account with a password")
 
 
-@check("password-wrong-refused", each_protocol(clients, "PLAIN"))
+@check("password-wrong-refused", each_protocol(clients))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _password_way(bench, door)
-    good, heard = _opens(bench, door, "PLAIN", bench.plain(way.username, WRONG), None)
+    good, heard = _opens(bench, door, door.typed, bench.plain(way.username, WRONG), None)
     if good:
         raise refuse(heard, "mauvais mot de passe accepté", "a wrong password opens")
 
 
-@check("password-refusal-code", each_protocol(clients, "PLAIN"))
+@check("password-refusal-code", each_protocol(clients))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _password_way(bench, door)
     response = bench.plain(f"personne-controle@{bench.subject.domain}", WRONG)
     if door.protocol == "imap":
-        answer = bench.imap(door).auth("PLAIN", response)
+        answer = bench.imap(door).auth(door.typed, response)
         if answer.kind != "NO":
             raise refuse(answer, "attendu NO", "expected NO")
         return
-    bench.smtp(door).auth("PLAIN", response).wants(535)
+    bench.smtp(door).auth(door.typed, response).wants(535)
 
 
-@check("login-no-enumeration", each_protocol(clients, "PLAIN"))
+@check("login-no-enumeration", each_protocol(clients))
 def _(bench: Bench, door: CheckedDoor) -> None:
     """Who has proved nothing learns nothing of which mailboxes there are."""
     _, way = _password_way(bench, door)
     names = (way.username, f"personne-controle@{bench.subject.domain}")
-    heard = {_opens(bench, door, "PLAIN", bench.plain(name, WRONG), None) for name in names}
+    heard = {_opens(bench, door, door.typed, bench.plain(name, WRONG), None) for name in names}
     if any(good for good, _ in heard):
         raise Unsure("voir password-wrong-refused", "see password-wrong-refused")
     if any(re.match(r"4\d\d |NO \[UNAVAILABLE\]", each) for _, each in heard):
@@ -240,7 +242,7 @@ for _name in ("expired", "revoked", "untrusted"):
 # One-time codes.
 
 
-@check("totp-wrong-refused", each_protocol(serving("totp"), "PLAIN"))
+@check("totp-wrong-refused", each_protocol(serving("totp")))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     now = int(bench.lab.now())
@@ -253,7 +255,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
 
 
 # Where a password alone may ring a telephone, it is no code that is missing.
-@check("totp-missing-refused", each_protocol(serving("totp", without=RINGS), "PLAIN"))
+@check("totp-missing-refused", each_protocol(serving("totp", without=RINGS)))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     good, heard = _coded(bench, door, way, "")
@@ -261,7 +263,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         raise refuse(heard, "mot de passe seul accepté", "a password alone opens")
 
 
-@check("totp-old-refused", each_protocol(serving("totp"), "PLAIN"))
+@check("totp-old-refused", each_protocol(serving("totp")))
 def _(bench: Bench, door: CheckedDoor) -> None:
     _, way = _who(bench, "totp")
     totp = pyotp.TOTP(way.secret, digits=way.digits, interval=way.period)
@@ -270,7 +272,7 @@ def _(bench: Bench, door: CheckedDoor) -> None:
         raise refuse(heard, "code vieux de 10 pas accepté", "a code ten steps old opens")
 
 
-@check("totp-once", each_protocol(serving("totp"), "PLAIN"))
+@check("totp-once", each_protocol(serving("totp")))
 def _(bench: Bench, door: CheckedDoor) -> None:
     way, code = _fresh(bench)
     good, heard = _coded(bench, door, way, code)

@@ -102,11 +102,11 @@ def serving(*methods: str, without: tuple[str, ...] = ()) -> Doors:
     return doors
 
 
-def each_protocol(doors: Doors, mechanism: str) -> Doors:
-    """The first of these, of each protocol, that takes a mechanism: failures are counted."""
+def each_protocol(doors: Doors) -> Doors:
+    """The first of these, of each protocol, that takes passwords: failures are counted."""
 
     def first(subject: Subject) -> Iterable[CheckedDoor]:
-        found = [each for each in doors(subject) if mechanism in each.mechanisms]
+        found = [each for each in doors(subject) if each.typed]
         return {each.protocol: each for each in reversed(found)}.values()
 
     return first

@@ -81,15 +81,16 @@ def _cast(sheet: Tree, operator: str, design: str, method: str) -> _Cast:
     operators = {each["name"]: each for each in sheet["operators"]}
     name = operator or next(iter(operators))
     if name not in operators:
-        raise UserError("aucun opérateur de ce nom ; choisir parmi",
-                        "no such operator; choose among",
-                        where=name, then=", ".join(operators))  # fmt: skip
+        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
     own = operators[name]
     chosen = design or next(iter(own["designs"]))
     if chosen not in own["designs"]:
-        raise UserError("cette architecture ne tourne pas ici ; choisir parmi",
-                        "does not run here; choose among", where=f"design {chosen}",
-                        then=", ".join(own["designs"]))  # fmt: skip
+        raise UserError.among(
+            "cette architecture ne tourne pas ici",
+            "does not run here",
+            f"design {chosen}",
+            own["designs"],
+        )
     accounts = [each for each in sheet["accounts"] if each["operator"] == name]
     found = [account_of(each) for each in accounts if len(each["holders"]) == 1]
     able = [(each, way) for each in found if (way := each.way(method)) is not None]

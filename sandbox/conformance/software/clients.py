@@ -99,21 +99,25 @@ def _neomutt(a: LoginAttempt) -> ProgramCall:
         both = Path(a.login.certificate).read_text() + Path(a.login.key).read_text()
         lines.append(f'set ssl_client_cert = "{a.file("card.pem", both)}"')
     if a.mechanism != "NONE":
-        lines += [f'set {p}_authenticators = "{a.mechanism.lower()}"' for p in BOTH]
+        lines.append(f'set {a.protocol}_authenticators = "{a.mechanism.lower()}"')
     else:
         lines[4] = f'set smtp_url = "smtp{s}://{a.host}:{a.port}/"'
     if a.login.token:
         command = f"cat {a.file('secret', a.login.token)}"
-        lines += [f'set {p}_oauth_refresh_command = "{command}"' for p in BOTH]
+        lines.append(f'set {a.protocol}_oauth_refresh_command = "{command}"')
     elif a.secret:
-        lines += [f'set {p}_pass = "{a.secret}"' for p in BOTH]
-    rc = a.file("rc", "\n".join([*lines, ""]))
-    words = ["neomutt", "-n", "-F", rc, "-s", "essai", "--", a.recipient]
+        lines.append(f'set {a.protocol}_pass = "{a.secret}"')
+    rc, log = a.file("rc", "\n".join([*lines, ""])), f"{a.folder}/log"
+    words = ["neomutt", "-n", "-d", "1", "-l", log, "-F", rc, "-s", "essai", "--", a.recipient]
     if a.protocol == "imap":
-        line = f"neomutt -n -F {rc} -e 'push \"<exit>\"'"
+        line = f"neomutt -n -d 1 -l {log} -F {rc} -e 'push \"<exit>\"'"
         words = ["script", "--quiet", "--return", "--command", line, "/dev/null"]
-    # It would wait for a key where it does not know a value, an authenticator for one.
-    knows = 'neomutt -n -F "$0" -Q folder 2>&1 >/dev/null </dev/null | grep . && exit 1; exec "$@"'
+    # It would wait for a key where it does not know a value, an authenticator for one; and where
+    # it fails its screen keeps the cause to itself, which its log has (`-d 1`: no dialogue there).
+    knows = (
+        'neomutt -n -F "$0" -Q folder 2>&1 >/dev/null </dev/null | grep . && exit 1; "$@"; code=$?;'
+        f" sed -n 's/.*<E> [a-z_0-9]*() //p' {log}0; exit $code"
+    )
     text = "Bonjour.\n" if a.protocol == "smtp" else ""
     return ProgramCall(["sh", "-c", knows, rc, *words], text)
 
@@ -269,10 +273,11 @@ def named(names: Sequence[str], option: str) -> list[MailClient]:
     known = {each.software.casefold(): each for each in CLIENTS}
     for each in names:
         if each.casefold() not in known:
-            raise UserError(
-                "aucun logiciel de ce nom ; choisir parmi",
-                "no software of this name; choose among",
-                where=f"{option} {each}", then=", ".join(one.software for one in CLIENTS),
-            )  # fmt: skip
+            raise UserError.among(
+                "aucun logiciel de ce nom",
+                "no software of this name",
+                f"{option} {each}",
+                [one.software for one in CLIENTS],
+            )
     wanted = {each.casefold() for each in names}
     return [each for key, each in known.items() if not wanted or key in wanted]

@@ -198,13 +198,6 @@ while (tab.message?.messageKey != key) {
 }
 return true;
 """
-# 0: never, 1: always, 2: a person is asked; for each case that has a choice of its own.
-ANSWER = """
-const [choice] = arguments;
-for (const name of ["not_in_to_cc", "outside_domain", "other"]) {
-  Services.prefs.setIntPref("mail.mdn.report." + name, choice);
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -310,10 +303,6 @@ class Thunderbird:
         """
         if not self.session.script(MODULES + SEND, to, subject, receipt):
             raise RuntimeError(f"not sent: {self.dialogs()}")
-
-    def answer_receipts(self, choice: int) -> None:
-        """Set what its settings say of requests for a receipt: never 0, always 1, ask 2."""
-        self.session.script(ANSWER, choice)
 
     def read(self, subject: str) -> None:
         """Show a message of INBOX, as a click does.

@@ -24,7 +24,9 @@ __all__ = ["TrialRecord", "told", "tried", "usual"]
 Tree = dict[str, Any]
 # What says why, the plainer words first; what programs say of themselves says nothing.
 _WHY = (
-    re.compile(r"error|exception|fail|unsupported|unknown|cannot|refus|illegal|wrong|denied", re.I),
+    re.compile(
+        r"error|exception|fail|unsupported|unknown|cannot|refus|illegal|wrong|denied|too big", re.I
+    ),
     re.compile(r"\bnot |\bno ", re.I),
 )
 _ITSELF = re.compile(r"licen[cs]ed|^===", re.I)
@@ -56,7 +58,7 @@ class TrialRecord:
 
 def told(said: str) -> str:
     """Return the line of a client's output that says most of why it failed."""
-    plain = re.sub(r"\x1b[\[(][0-9;?]*[A-Za-z]", " ", said)
+    plain = re.sub(r"\x1b(?:[\[(][0-9;?]*[A-Za-z]|[=>])", " ", said)
     plain = re.sub(r"(?<!\S)[\w\[(]*(/[\w.+@-]+)+/", "", plain)  # folders of this machine
     lines = [" ".join(re.sub(r"[^\x20-\x7e]", " ", line).split()) for line in plain.splitlines()]
     lines = [line for line in lines if len(line) > 3]

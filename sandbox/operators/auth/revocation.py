@@ -1,4 +1,8 @@
-"""Is this certificate revoked? OCSP where the certificate says, then CRL; doubt is no."""
+"""Is this certificate revoked? OCSP where the certificate says, then CRL; doubt is no.
+
+A good certificate must not be refused because a machine is busy: an OCSP answer that is late is
+still awaited while the CRL is asked beside it, and the first of them that can tell does.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ _MAX_OCSP = 64 * 1024
 _MAX_CRL = 16 * 1024 * 1024
 _MOST_KEPT = 10_000
 _NONCE = 32  # RFC 9654 §2.1
+_LATE = 2.0  # s without OCSP's answer, the CRL is asked too: as long as who lets doubt in waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +42,16 @@ class RevocationPolicy:
     Attributes:
         cache_seconds: how long a GOOD answer, or a CRL, is believed without asking; 0 asks each
             time. This is how long a revoked card still opens.
-        timeout: seconds for OCSP, and again for the CRL.
-        crl: ask the CRL when OCSP cannot tell.
+        timeout: seconds for OCSP, and for the CRL; the default is what who refuses in doubt waits
+            (`policies.revocation_timeout`).
+        crl: ask the CRL when OCSP cannot tell, or is late.
 
     Raises:
         UserError: a value out of bounds.
     """
 
     cache_seconds: float
-    timeout: float = 2.0
+    timeout: float = 10.0
     crl: bool = True
 
     def __post_init__(self) -> None:
@@ -112,9 +118,7 @@ class Revocation:
         issuer = self._issuer(certificate)
         if issuer is None:
             return RevocationStatus.UNKNOWN
-        status = await self._ocsp(certificate, issuer)
-        if status is RevocationStatus.UNKNOWN and self._policy.crl:
-            status = await self._crl(certificate, issuer)
+        status = await self._told(certificate, issuer)
         if status is RevocationStatus.GOOD and self._policy.cache_seconds:
             self._good[key] = self._clock() + self._policy.cache_seconds
             while len(self._good) > _MOST_KEPT:
@@ -133,6 +137,21 @@ class Revocation:
                     continue
                 return candidate
         return None
+
+    async def _told(
+        self, certificate: x509.Certificate, issuer: x509.Certificate
+    ) -> RevocationStatus:
+        """Return what OCSP says, or the first that can tell where OCSP cannot, or is late."""
+        async with asyncio.TaskGroup() as group:
+            waiting = {group.create_task(self._ocsp(certificate, issuer))}
+            status = await _first(waiting, _LATE)
+            if status is RevocationStatus.UNKNOWN and self._policy.crl:
+                waiting.add(group.create_task(self._crl(certificate, issuer)))
+            if status is RevocationStatus.UNKNOWN:
+                status = await _first(waiting)
+            for each in waiting:
+                each.cancel()
+        return status
 
     async def _ocsp(
         self, certificate: x509.Certificate, issuer: x509.Certificate
@@ -195,6 +214,24 @@ class Revocation:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             return None
         return bytes(data)
+
+
+async def _first(
+    waiting: set[asyncio.Task[RevocationStatus]], seconds: float | None = None
+) -> RevocationStatus:
+    """Return the first answer that tells; UNKNOWN when none does, or none in time.
+
+    Tasks that are done leave `waiting`.
+    """
+    while waiting:
+        done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            break
+        waiting -= done
+        for each in done:
+            if each.result() is not RevocationStatus.UNKNOWN:
+                return each.result()
+    return RevocationStatus.UNKNOWN
 
 
 def _ocsp_url(certificate: x509.Certificate) -> str:

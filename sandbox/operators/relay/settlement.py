@@ -65,12 +65,12 @@ class Settlement:
         )
 
     @property
-    def deferred(self) -> list[tuple[int, float, str]]:
-        """Rows that wait: when to try again, and why."""
+    def deferred(self) -> list[tuple[int, float]]:
+        """Rows that wait: when to try again."""
         return [
-            (each.fate.item.id, each.next_attempt, each.fate.trouble.said)
+            (each.fate.item.id, each.next_attempt)
             for each in self.decisions
-            if each.next_attempt is not None and each.fate.trouble is not None
+            if each.next_attempt is not None
         ]
 
 

@@ -12,6 +12,7 @@ from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = [
+    "addresses",
     "boxes",
     "canonical_name",
     "claim_recent",
@@ -72,6 +73,12 @@ def boxes(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
         "SELECT b.address, b.id, f.id FROM mailbox b JOIN folder f ON f.mailbox = b.id "
         "WHERE f.name = 'INBOX'"
     ).fetchall()
+
+
+def addresses(connection: sqlite3.Connection) -> list[str]:
+    """Return the address of every mailbox."""
+    rows = connection.execute("SELECT address FROM mailbox ORDER BY address")
+    return [address for (address,) in rows]
 
 
 def provision(transaction: StoreTransaction, addresses: Iterable[str], now: float) -> None:

@@ -2,20 +2,27 @@ r"""A mailbox that moves from one store to another: UIDs, UIDVALIDITY and MODSEQ
 
 So software that followed goes on where it was, and fetches nothing twice (RFC 9051 §2.3.1.1,
 RFC 7162 §3.1). What the new store took for the mailbox before it came is numbered after it; folders
-that were there meanwhile end, and sessions on them with their numbering.
+that were there meanwhile end, and sessions on them with their numbering. Once a mailbox is packed
+nobody writes to it where it was: what was acknowledged before is in the pack, what comes after is
+refused.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.operators.mail import Folder, MessageRow
 from sandbox.operators.store.flags import encode
-from sandbox.operators.store.folders import folder_of, recent_of, subscriptions_of
-from sandbox.operators.store.listing import Listings
+from sandbox.operators.store.folders import (
+    folder_of,
+    folders_of,
+    recent_of,
+    subscriptions_of,
+)
+from sandbox.operators.store.listing import COLUMNS, message_row
 from sandbox.operators.store.messages import add_content, content_of
+from sandbox.operators.store.schema import StoreError
 from sandbox.operators.store.writer import StoreTransaction
 
 __all__ = ["PackedFolder", "PackedMailbox", "pack", "unpack"]
@@ -50,20 +57,41 @@ class PackedMailbox:
         return f"moved {' '.join(validities)}"
 
 
-def pack(
-    connection: sqlite3.Connection, listings: Listings, mailbox: int, folders: Sequence[Folder]
-) -> PackedMailbox:
-    """Return all of a mailbox."""
-    return PackedMailbox(
+def pack(transaction: StoreTransaction, address: str) -> PackedMailbox:
+    """Return all of a mailbox, and give its folders numbers that no session has.
+
+    Raises:
+        StoreError: `missing`.
+    """
+    connection = transaction.connection
+    found = connection.execute("SELECT id FROM mailbox WHERE address = ?", (address,)).fetchall()
+    if not found:
+        raise StoreError("missing", f"mailbox {address}")
+    [(mailbox,)] = found
+    folders = folders_of(connection, mailbox)
+    packed = PackedMailbox(
         tuple(
-            PackedFolder(
-                each, recent_of(connection, each.id),
-                tuple((row, content_of(connection, row.message)) for row in listings.rows(each.id)),
-            )
+            PackedFolder(each, recent_of(connection, each.id), _messages(connection, each.id))
             for each in folders
         ),
         tuple(subscriptions_of(connection, mailbox)),
-    )  # fmt: skip
+    )
+    connection.execute("PRAGMA defer_foreign_keys=ON")  # of this transaction
+    for each in folders:
+        was = (-abs(each.id), each.id)
+        connection.execute("UPDATE folder SET id = ? WHERE id = ?", was)
+        connection.execute("UPDATE message SET folder = ? WHERE folder = ?", was)
+        connection.execute("UPDATE accepted SET inbox = ? WHERE inbox = ?", was)
+        transaction.changes.folders.add((mailbox, each.id))
+    transaction.changes.gone.append(address)
+    return packed
+
+
+def _messages(connection: sqlite3.Connection, folder: int) -> tuple[tuple[MessageRow, bytes], ...]:
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM message WHERE folder = ? ORDER BY uid", (folder,)
+    )
+    return tuple((row, content_of(connection, row.message)) for row in map(message_row, rows))
 
 
 def unpack(

@@ -21,10 +21,7 @@ __all__ = ["Incoming", "accept", "due", "new_queue_id", "next_due", "queued", "s
 KEY_MEMORY_SECONDS = 7 * 86_400.0
 _QUEUE = 0  # stands for the queue where a key is kept by INBOX
 
-_SELECT = (
-    "SELECT id, queue_id, content, envelope, accepted_at, attempts, next_attempt, last_reply "
-    "FROM queue "
-)
+_SELECT = "SELECT id, queue_id, content, envelope, accepted_at, attempts, next_attempt FROM queue "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +80,7 @@ def accept(
 def settle(
     transaction: StoreTransaction,
     done: Sequence[int],
-    deferred: Sequence[tuple[int, float, str]],
+    deferred: Sequence[tuple[int, float]],
     notify: Sequence[Incoming],
     now: float,
     failed: Collection[int] = (),
@@ -107,11 +104,10 @@ def settle(
         sender, recipient = _ends(envelope)
         event = "failed" if identifier in failed else "relayed"
         traffic.settled(transaction, event, queue_id, sender, recipient, now)
-    for identifier, next_attempt, reply in deferred:
+    for identifier, next_attempt in deferred:
         cursor = connection.execute(
-            "UPDATE queue SET attempts = attempts + 1, next_attempt = ?, last_reply = ? "
-            "WHERE id = ?",
-            (next_attempt, _clean(reply), identifier),
+            "UPDATE queue SET attempts = attempts + 1, next_attempt = ? WHERE id = ?",
+            (next_attempt, identifier),
         )
         if not cursor.rowcount:
             raise StoreError("missing", f"queue row {identifier}")
@@ -156,8 +152,8 @@ def _place(transaction: StoreTransaction, message: Incoming, queue_id: str, now:
     for inbox in message.inboxes:
         insert(transaction, inbox, content, size, identifier, frozenset(), now)
     transaction.connection.executemany(
-        "INSERT INTO queue(queue_id, content, envelope, accepted_at, attempts, next_attempt, "
-        "last_reply) VALUES(?,?,?,?,0,?,'')",
+        "INSERT INTO queue(queue_id, content, envelope, accepted_at, attempts, next_attempt) "
+        "VALUES(?,?,?,?,0,?)",
         [
             (queue_id, content, _encode(message.envelope, recipient), now, now)
             for recipient in message.remote
@@ -173,11 +169,6 @@ def _place(transaction: StoreTransaction, message: Incoming, queue_id: str, now:
 def new_queue_id() -> str:
     """Return 60 random bits: those of a million a day for a year meet with a chance of 6 in 100."""
     return base64.b32encode(secrets.token_bytes(8))[:12].decode()
-
-
-def _clean(reply: str) -> str:
-    """Return what UTF-8 can write of a peer's words."""
-    return reply.encode("utf-8", "replace").decode()
 
 
 def _encode(envelope: Envelope, recipient: Recipient) -> str:
@@ -196,7 +187,7 @@ def _ends(envelope: str) -> tuple[str, str]:
     return fields[0], fields[5]
 
 
-def _queued(row: tuple[int, str, int, str, float, int, float, str]) -> Queued:
+def _queued(row: tuple[int, str, int, str, float, int, float]) -> Queued:
     reverse_path, body, smtputf8, ret, envid, address, notify, orcpt = json.loads(row[3])
     recipient = Recipient(address=address, notify=tuple(notify), orcpt=orcpt)
     envelope = Envelope(
@@ -205,5 +196,5 @@ def _queued(row: tuple[int, str, int, str, float, int, float, str]) -> Queued:
     )  # fmt: skip
     return Queued(
         id=row[0], queue_id=row[1], message=row[2], envelope=envelope, accepted_at=row[4],
-        attempts=row[5], next_attempt=row[6], last_reply=row[7],
+        attempts=row[5], next_attempt=row[6],
     )  # fmt: skip

@@ -80,7 +80,7 @@ class StoreError(Exception):
 
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
-VERSION = 3
+VERSION = 4
 WAL_BYTES_KEPT = 64 * 2**20
 # On a full disk: what the log holds goes into the database (SQLite does so at 4 MiB), and the same
 # again for what removes messages.
@@ -111,7 +111,7 @@ CREATE INDEX message_content ON message(content);
 CREATE TABLE queue(
   id INTEGER PRIMARY KEY AUTOINCREMENT, queue_id TEXT NOT NULL,
   content INTEGER NOT NULL REFERENCES content, envelope TEXT NOT NULL, accepted_at REAL NOT NULL,
-  attempts INTEGER NOT NULL, next_attempt REAL NOT NULL, last_reply TEXT NOT NULL) STRICT;
+  attempts INTEGER NOT NULL, next_attempt REAL NOT NULL) STRICT;
 CREATE INDEX queue_due ON queue(next_attempt, id);
 CREATE INDEX queue_content ON queue(content);
 CREATE TABLE accepted(

@@ -106,14 +106,17 @@ class MailStore:
             remove = partial(folders.remove, address=address)
             await self._writer.run(remove, size=HEAVY, frees=True)
 
-    def pack(self, mailbox: str) -> moving.PackedMailbox:
-        """Return all of a mailbox, for another store to take over.
+    async def pack(self, mailbox: str) -> moving.PackedMailbox:
+        """Return all of a mailbox, for another store to take over; here it is missing from now on.
+
+        What waits to be written is in it. It stays on disk, to be packed again, until `remove`.
 
         Raises:
             StoreError: `missing`.
         """
-        there = self.folders(mailbox)
-        return moving.pack(self._reader, self._listings, self._box(mailbox).id, there)
+        address = mailbox.lower()
+        self._boxes.pop(address, None)
+        return await self._writer.run(lambda t: moving.pack(t, address), size=HEAVY, frees=True)
 
     async def unpack(self, mailbox: str, packed: moving.PackedMailbox) -> int:
         """Take a mailbox over, made when absent, UIDs and all; return how many messages came.
@@ -138,8 +141,8 @@ class MailStore:
         return forgotten
 
     def mailboxes(self) -> list[str]:
-        """Return the addresses of all mailboxes."""
-        return sorted(self._boxes)
+        """Return the addresses of all mailboxes, those that were packed too."""
+        return folders.addresses(self._reader)
 
     def has_mailbox(self, address: str) -> bool:
         """Tell whether an address is a mailbox here, in whatever case."""
@@ -212,7 +215,7 @@ class MailStore:
         self,
         *,
         done: Sequence[int] = (),
-        deferred: Sequence[tuple[int, float, str]] = (),
+        deferred: Sequence[tuple[int, float]] = (),
         notify: Sequence[tuple[Envelope, bytes, Sequence[str], Sequence[Recipient]]] = (),
         failed: Collection[int] = (),
     ) -> None:
@@ -220,7 +223,7 @@ class MailStore:
 
         Args:
             done: rows that leave the queue: sent, or given up.
-            deferred: rows, when to try again, the last reply.
+            deferred: rows, and when to try again.
             notify: notifications to accept: envelope, content, local addresses, remote recipients.
             failed: those of `done` that were given up.
 

@@ -52,6 +52,9 @@ class Traffic(Section):
     batch: Annotated[float, Field(ge=1, le=10_000)]
     receipts_asked: Share
     receipts_lost: Share
+    application_share: Annotated[float, Field(ge=0, le=0.9)]
+    acknowledged: Share
+    acknowledgements_lost: Share
     citizen_factor: Annotated[float, Field(ge=0, le=100)]
     aligned_spread: Annotated[float, Field(gt=0, le=600)]
 

@@ -50,6 +50,7 @@ class Policies(Section):
     retry_pause: Annotated[float, Field(gt=0, le=3600)]
     backlog: Annotated[int, Field(ge=1, le=1_000_000)]
     revocation_seconds: Annotated[float, Field(ge=0, le=3600)]
+    revocation_timeout: Annotated[float, Field(gt=0, le=60)]
     recheck_seconds: Annotated[float, Field(ge=1, le=86400)]
     traffic_months: Annotated[int, Field(ge=1, le=1200)]
 

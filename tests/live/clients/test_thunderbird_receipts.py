@@ -21,6 +21,13 @@ from tests.live.clients.world import PATIENCE, World
 
 NEVER, ALWAYS = 0, 1
 HANDS = ("--method", "cps")
+# 0: never, 1: always, 2: a person is asked; for each case that has a choice of its own.
+ANSWER = """
+const [choice] = arguments;
+for (const name of ["not_in_to_cc", "outside_domain", "other"]) {
+  Services.prefs.setIntPref("mail.mdn.report." + name, choice);
+}
+"""
 
 
 class Desk(NamedTuple):
@@ -44,6 +51,10 @@ class Desk(NamedTuple):
         end = time.monotonic() + PATIENCE
         while (now := self.state(message_id)) != state:
             assert time.monotonic() < end, now
+
+    def answer_receipts(self, choice: int) -> None:
+        """Set what its settings say of requests for a receipt."""
+        self.running.session.script(ANSWER, choice)
 
     def asked(self) -> tuple[str, str]:
         """Have the other ask for a receipt; show the message here; return subject and id."""
@@ -89,7 +100,7 @@ def test_it_asks_and_is_answered(desk: Desk) -> None:
     assert (told["message_id"], told["sent"]) == (message_id, "displayed")
     desk.until(message_id, "read")
     # It shows the answer in turn, and does not answer that.
-    desk.running.answer_receipts(ALWAYS)
+    desk.answer_receipts(ALWAYS)
     desk.running.until(f"Lu : {mark}")
     desk.running.read(f"Lu : {mark}")
     _, later = desk.asked()
@@ -98,7 +109,7 @@ def test_it_asks_and_is_answered(desk: Desk) -> None:
 
 
 def test_it_answers_once_who_asks(desk: Desk) -> None:
-    desk.running.answer_receipts(ALWAYS)
+    desk.answer_receipts(ALWAYS)
     mark, message_id = desk.asked()
     desk.until(message_id, "read")
     said = read_receipt(desk.world.arrived(desk.other, f"{mark}"))
@@ -108,10 +119,10 @@ def test_it_answers_once_who_asks(desk: Desk) -> None:
 
 
 def test_it_does_not_answer_where_its_settings_say_never(desk: Desk) -> None:
-    desk.running.answer_receipts(NEVER)
+    desk.answer_receipts(NEVER)
     _, message_id = desk.asked()
     # What comes after and is answered tells that the first was not.
-    desk.running.answer_receipts(ALWAYS)
+    desk.answer_receipts(ALWAYS)
     _, later = desk.asked()
     desk.until(later, "read")
     assert desk.state(message_id) == "silent"

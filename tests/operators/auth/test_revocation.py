@@ -153,6 +153,19 @@ def test_without_ocsp_or_crl_it_is_doubt(pki: Pki, fault: str) -> None:
     assert ask(pki, pki.card().auth.certificate, policy=BOTH) == [UNKNOWN]
 
 
+def test_an_ocsp_that_is_late_is_awaited_and_the_crl_asked_beside_it(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.operators.auth.revocation._LATE", 0.01)
+    good, bad = pki.card().auth, pki.card().auth
+    pki.ca.revoke(bad, "key-compromise")
+    pki.faults.ocsp = "slow"
+    assert ask(pki, good.certificate, bad.certificate, policy=BOTH) == [GOOD, REVOKED]
+    monkeypatch.setattr(pki.faults, "delay", 0.2)
+    pki.faults.crl = "unreachable"
+    assert ask(pki, good.certificate, bad.certificate, policy=BOTH) == [GOOD, REVOKED]
+
+
 def test_good_is_believed_for_some_seconds_and_no_longer(pki: Pki) -> None:
     card = pki.card().auth.certificate
     assert ask(pki, card, card, card, policy=CACHED, wait=6) == [GOOD, GOOD, GOOD]

@@ -19,7 +19,7 @@ def row(*, attempts: int = 0, next_attempt: float = 0, queue_id: str = "Q1") -> 
     return Queued(
         id=1, queue_id=queue_id, message=1,
         envelope=Envelope(reverse_path="a@op1.mssante.test", recipients=(recipient,)),
-        accepted_at=0, attempts=attempts, next_attempt=next_attempt, last_reply="",
+        accepted_at=0, attempts=attempts, next_attempt=next_attempt,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ async def relay(store: MailStore) -> None:
     while True:
         due = store.due(2e9)
         await store.settle(
-            deferred=[(row.id, 1e9, "451") for row in due if not row.attempts],
+            deferred=[(row.id, 1e9) for row in due if not row.attempts],
             done=[row.id for row in due if row.attempts],
             notify=[
                 (envelope(reverse_path=""), notice(row, store.content(row.message)), [BOB], [])
@@ -93,7 +93,7 @@ async def die_at(path: Path, doomed: int) -> None:
     first, second = store.queue()
     report = (envelope(reverse_path=""), b"notice", [BOB], [])
     await asyncio.gather(
-        store.settle(done=[first.id], deferred=[(second.id, 5.0, "451")], notify=[report]),
+        store.settle(done=[first.id], deferred=[(second.id, 5.0)], notify=[report]),
         store.accept(envelope(), b"second", local=[ALICE, BOB], remote=[DAVE], key="k"),
     )
     await store.close()

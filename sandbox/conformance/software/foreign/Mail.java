@@ -6,6 +6,7 @@ import java.security.*;
 import java.security.cert.*;
 import java.util.*;
 import javax.net.ssl.*;
+import javax.security.sasl.Sasl;
 
 public class Mail {
   static final Map<String, String> ENV = System.getenv();
@@ -24,7 +25,10 @@ public class Mail {
       settings.put(prefix + "sasl.enable", "true");
       settings.put(prefix + "sasl.mechanisms", mechanism);
       settings.put(prefix + "sasl.authorizationid", ENV.get("ME"));
-      // Else it goes on with LOGIN, and gives the token for a password.
+      // It gives a token to whatever comes next, LOGIN too, where it knows no such mechanism.
+      org.eclipse.angus.mail.auth.OAuth2SaslClientFactory.init();
+      if (Sasl.createSaslClient(new String[] {mechanism}, "", "", "", null, null) == null)
+        throw new Exception("unknown to SASL here: " + mechanism);
       settings.put(prefix + "auth.login.disable", "true");
       settings.put(prefix + "auth.plain.disable", "true");
     } else if (!mechanism.equals("NONE")) {
