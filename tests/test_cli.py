@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from sandbox.analysis import canvas
+from sandbox.analysis import canvas, plots
 from sandbox.cli import SUBVERBS, VERBS
 from tests.command import PROGRAM, mss
 
@@ -176,10 +176,17 @@ def test_compare_writes_what_the_readme_says(small: Path, tmp_path: Path) -> Non
     assert list((tmp_path / "observations").glob("*-trace.parquet"))
 
 
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty figures, where they are not what is looked at: most of the time of a comparison."""
+    monkeypatch.setattr(plots, "render", lambda *_: b"")
+
+
+@pytest.mark.usefixtures("blank")
 def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> None:
     for engine in ("fast", "simpy"):
         result = mss(
-            "compare", str(small), "--engine", engine, "--replications", "1",
+            "compare", str(small), "--engine", engine, "--replications", "1", "--workers", "1",
             "--out", str(tmp_path / engine), "--no-decision",
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
@@ -193,6 +200,7 @@ def test_both_engines_write_the_same_summary(small: Path, tmp_path: Path) -> Non
     assert fast == simpy
 
 
+@pytest.mark.usefixtures("blank")
 def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
     small: Path, tmp_path: Path
 ) -> None:
@@ -213,7 +221,7 @@ def test_an_interrupted_comparison_exits_3_and_the_same_command_resumes(
     kept = {path: path.stat().st_mtime_ns for path in finished.glob("*-r000/about.json")}
     assert kept
     result = mss("compare", str(small), "--replications", "1", "--no-decision",
-                 "--out", str(tmp_path))  # fmt: skip
+                 "--workers", "1", "--out", str(tmp_path))  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
 

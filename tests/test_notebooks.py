@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 # What a notebook's cell of parameters says, at the size of a test.
 SMALL = {
-    "01-comparer": "SCALE, REPLICATIONS = 0.05, 2",
+    "01-comparer": "SCALE, REPLICATIONS, WORKERS = 0.05, 2, 1",
     "02-jumeau": "SCALE, MINUTES, BLOCKS = 0.5, 20, 1",
     "03-decider": "RUNS, DRAWS = 8, 64",
     "04-votre-design": "SCALE, RUNS, DRAWS = 0.05, 8, 64",

@@ -423,7 +423,6 @@ def compare_runs(
     options: Options,
     runs: Mapping[str, Sequence[Observations]],
     folder: Path,
-    progress: Callable[[str, float], None] | None = None,
 ) -> Comparison:
     """Weigh designs by runs that were made elsewhere: on sockets.
 
@@ -435,12 +434,13 @@ def compare_runs(
         options: as they were made.
         runs: by candidate, replication after replication.
         folder: where the observations are.
-        progress: as in `run_comparison`.
     """
     weighed = candidates(scenario, options.designs, options.login_policy)
     begin = time.perf_counter()
-    report = progress or (lambda _stage, _share: None)
-    return _weighed(scenario, options, weighed, runs, _headlines(runs), report, folder, begin)
+    return _weighed(
+        scenario, options, weighed, runs, _headlines(runs), lambda _stage, _share: None, folder,
+        begin,
+    )  # fmt: skip
 
 
 def _weighed(

@@ -268,10 +268,10 @@ class Bench:
         self.transcript.hide([token])
         return token
 
-    def plain(self, user: str, password: str, authzid: str = "") -> bytes:
+    def plain(self, user: str, password: str) -> bytes:
         """Return a PLAIN response (RFC 4616); LOGIN says the same in its own form."""
         self.transcript.hide([password])
-        return f"{authzid}\0{user}\0{password}".encode()
+        return f"\0{user}\0{password}".encode()
 
     def bearer(self, user: str, token: str) -> bytes:
         """Return an XOAUTH2 response."""

@@ -38,7 +38,15 @@ from sandbox.trust.issuing import LeafPlan
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import ProfileName
 
-__all__ = ["DESIGNS", "account_of", "bad_relays", "door_of", "from_sheet", "running_space"]
+__all__ = [
+    "DESIGNS",
+    "account_of",
+    "bad_relays",
+    "door_of",
+    "from_sheet",
+    "running_space",
+    "serving",
+]
 
 Tree = dict[str, Any]
 DESIGNS = ("single-endpoint", "multi-endpoint", "api-lps-2023")  # tried where none is named
@@ -90,7 +98,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Tree:
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(UserError):
             return read_sheet(folder)
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process writes it: of its file there is no event to wait for
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise UserError("l'espace ne démarre pas", "the space does not start", then=f"({said[-1:]})")
 
@@ -111,23 +119,12 @@ def from_sheet(
     Raises:
         UserError: there is no such operator or design.
     """
-    operators = {each["name"]: each for each in sheet["operators"]}
-    name = operator or next(iter(operators))
-    if name not in operators:
-        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
-    own = operators[name]
-    for each in designs:
-        if each not in own["designs"]:
-            raise UserError.among(
-                "cette architecture ne tourne pas ici",
-                "does not run here",
-                f"design {each}",
-                own["designs"],
-            )
+    own = serving(sheet, operator, designs)
+    name = own["name"]
     accounts = tuple(account_of(each) for each in sheet["accounts"] if each["operator"] == name)
     # A neighbour has somebody to write to: one that has left, or whose domains moved, has nobody.
     peopled = {each["operator"] for each in sheet["accounts"]} - {name}
-    others = [each for key, each in operators.items() if key in peopled]
+    others = [each for each in sheet["operators"] if each["name"] in peopled]
     subject = Subject(
         name=f"{name} ({own['domain']})", domain=own["domain"],
         doors=tuple(door_of(design, each) for design in designs or own["designs"]
@@ -150,6 +147,28 @@ def from_sheet(
         os.kill(own["pid"], signal.SIGKILL)
 
     return subject, Sockets(subject, token=token, crash=crash)
+
+
+def serving(sheet: Tree, operator: str, designs: Sequence[str]) -> Tree:
+    """Return an operator of a sheet, the first where none is named, that runs these designs.
+
+    Raises:
+        UserError: there is no such operator or design.
+    """
+    operators = {each["name"]: each for each in sheet["operators"]}
+    name = operator or next(iter(operators))
+    if name not in operators:
+        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
+    own: Tree = operators[name]
+    for each in designs:
+        if each not in own["designs"]:
+            raise UserError.among(
+                "cette architecture ne tourne pas ici",
+                "does not run here",
+                f"design {each}",
+                own["designs"],
+            )
+    return own
 
 
 def door_of(design: str, each: Tree) -> CheckedDoor:

@@ -101,13 +101,12 @@ class SpaceConsole:
     Args:
         space: that it shows.
         secret: that opens it.
-        results: folder in which the command line writes them.
 
     Attributes:
         player: of the demonstration.
     """
 
-    def __init__(self, space: LiveSpace, secret: str, results: Path = Path("out")) -> None:
+    def __init__(self, space: LiveSpace, secret: str) -> None:
         folders = {
             each.label: space.folder.path / "operators" / each.label
             for each in space.plan.operators
@@ -117,7 +116,7 @@ class SpaceConsole:
         watched: Watched = space
         watch = self._watch = SpaceWatch(watched, journals)
         readers, enrolling = Readers(), Enrolling(lambda: space.sheet)
-        designs = self._designs = Designs(watch, space, Results(results))
+        designs = self._designs = Designs(watch, space, Results(Path("out")))
         mail = self._mail = MailApi(watch, boxes, readers)
         player = self.player = Player(watch, designs, mail.key_of)
         seen, trust = WatchApi(watch, Streams(watch)), Trust(space)

@@ -49,7 +49,7 @@ class Feed:
         self, journals: Mapping[str, Path], providers: Callable[[], Mapping[str, Provider]]
     ) -> None:
         self.ledger = Trails()
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()  # told whenever something has come
         self.version = 0
         self._journals = dict(journals)
         self._read = {name: _start(path) for name, path in self._journals.items()}
@@ -69,7 +69,9 @@ class Feed:
         """Book what has come since the last look; return how much."""
         count = sum(self._journal(name) for name in self._journals) + self._provided()
         if count:
-            self.version += count
+            with self.lock:
+                self.version += count
+                self.lock.notify_all()
         return count
 
     def entries(self, trail: Trail) -> list[Entry]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -258,14 +257,12 @@ class MailApi:
 
     def key_of(self, attempt: MailAttempt) -> str:
         """Return the key of an attempt's connection, once the journal has it; empty for none."""
-        query = Query(operator=attempt.operator, port=attempt.port)
-        end = time.monotonic() + _SEEN
-        while attempt.port and time.monotonic() < end:
-            found = why.found(self._watch.feed, query, 1)
-            if found:
-                return found[0].key
-            time.sleep(0.05)
-        return ""
+        if not attempt.port:
+            return ""
+        query, feed = Query(operator=attempt.operator, port=attempt.port), self._watch.feed
+        with feed.lock:
+            found = feed.lock.wait_for(lambda: why.found(feed, query, 1), _SEEN)
+        return found[0].key if found else ""
 
     def _place(self, request: Request) -> tuple[str, str]:
         return request.path_params["address"].lower(), request.query_params.get("folder", "INBOX")

@@ -16,7 +16,7 @@ from sandbox.console.watch import SpaceWatch
 __all__ = ["MOST_STREAMS", "Streams"]
 
 MOST_STREAMS = 64  # browsers and scripts that listen at once
-_LOOK = 0.25  # s between two looks
+_LOOK = 0.25  # s between two looks: a pace, not a wait, so that a storm is told four times a second
 _ALIVE = 15.0  # s of silence after which a comment says that somebody is there
 
 

@@ -85,7 +85,6 @@ class Directory:
         spec: PopulationSpec | None = None,
         path: str | Path | None = None,
         *,
-        lags: ViewLags | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Build a population and open it.
@@ -93,7 +92,6 @@ class Directory:
         Args:
             spec: What to build; 3,000 people by default.
             path: Where; a temporary folder, removed by `close`, by default.
-            lags: How late each view is.
             clock: See the class.
         """
         folder = None
@@ -101,7 +99,7 @@ class Directory:
             folder = tempfile.TemporaryDirectory(prefix="annuaire-")
             path = Path(folder.name) / "annuaire.db"
         build_database(spec or PopulationSpec(), Path(path))
-        directory = cls(path, lags=lags, clock=clock)
+        directory = cls(path, clock=clock)
         directory._folder = folder
         return directory
 
@@ -305,10 +303,10 @@ class Directory:
             for row in rows:
                 yield mailbox_of(row)
 
-    def published(self, view: str, *, order: str = "m.id") -> Iterator[Mailbox]:
+    def published(self, view: str) -> Iterator[Mailbox]:
         """Stream the mailboxes that a view shows now (`ldap`, `extraction` or `fhir`)."""
         condition = getattr(self.lags, view).condition(self.now())
-        return self.mailboxes(condition, order=order, deleted=True)
+        return self.mailboxes(condition, order="m.id", deleted=True)
 
     def stats(self) -> dict[str, Any]:
         """Return counts: mailboxes by type, people by profession, concentration of domains."""

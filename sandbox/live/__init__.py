@@ -3,8 +3,10 @@
 Theory of operation. `launch` is what is asked of a start. `planning` says, without doing anything,
 every name, address, port, mechanism and certificate of a space, from a scenario and designs: `plan`
 holds it. `folder` is where a space lives: settings, lock, state. `keys` issues what the plan asks
-for, once; `cast` makes the small directory and the accounts; `services` starts what operators
-share, `operators.operator` one operator; `space` puts them on two event loops and in order. `sheet`
+for, once; `cast` makes the small directory and the accounts; `founding` makes all of these or finds
+them again. `services` starts what operators share, `operators.operator` one operator; `space` puts
+them on two event loops and in order. `domains` says who serves which domain, `lifecycle` changes
+it. `sheet`
 tells other programs where everything is (`space.json`), `cli_mail` and its like are verbs; `up` is
 the console's. Nothing of it knows a protocol: that is `operators`. It imports all packages before
 it; conformance, analysis and the console may import it.

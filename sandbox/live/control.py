@@ -131,7 +131,7 @@ def control_application(space: Controlled, secret: str) -> Starlette:
             if not all(isinstance(each, str) for each in given):
                 raise UserError("attendus", "expected", then="domain, operator")
             await asyncio.to_thread(space.life.add_domain, *map(str, given))
-        found = await asyncio.to_thread(space.life.domains)
+        found = await asyncio.to_thread(space.life.domains.entries)
         return JSONResponse({"domains": found}, 201 if request.method == "POST" else 200)
 
     async def domain(request: Request) -> Response:

@@ -27,26 +27,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from cryptography import x509
 
 from sandbox.directory import Directory, Feeder, RefusalError
 from sandbox.directory.identities import card_holder
 from sandbox.live.changes import Change, ChangeLog, move_of, subject_of
 from sandbox.live.crew import OperatorCrew
 from sandbox.live.crews import Crews
+from sandbox.live.domains import SpaceDomains
 from sandbox.live.keys import Keys, card
-from sandbox.live.plan import OperatorPlan, SpacePlan
-from sandbox.live.services import server_files
+from sandbox.live.plan import SpacePlan
 from sandbox.operators.store import StoreError
 from sandbox.space.errors import UserError
-from sandbox.trust import DN, DomainLedger, dn_of
-from sandbox.trust.domain_list import normal_domain
-from sandbox.trust.zone import MailDomain, ZoneSpec
+from sandbox.trust import DomainLedger
+from sandbox.trust.zone import ZoneSpec
 
 __all__ = ["LifeCycle"]
 
@@ -56,15 +51,6 @@ MOVE_SECONDS = 10.0  # that a move waits for it: what is left is relayed by the 
 # Reasons of RFC 5280 §5.3.1 for which the cards of who departs are revoked.
 _REVOKED_FOR = {"deceased": "cessation-of-operation", "struck-off": "privilege-withdrawn"}
 _LOOK = 0.05  # s between two looks at the queues
-
-
-@dataclass(frozen=True, slots=True)
-class _Ledgers:
-    """Where the state of domains is kept."""
-
-    ledger: DomainLedger
-    directory: Directory
-    feeder: Feeder
 
 
 class LifeCycle:
@@ -81,6 +67,10 @@ class LifeCycle:
         ended: told a domain or a mailbox that has gone, or moved.
         gone: told the label of an operator that listens no more.
         tell: told of jobs that are taken up again.
+
+    Attributes:
+        changes: those that were begun and done.
+        domains: what there is.
     """
 
     def __init__(
@@ -89,54 +79,12 @@ class LifeCycle:
         ended: Callable[[], None], tell: Callable[[str], None], gone: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._plan, self._keys, self._crews = plan, keys, crews
-        self._at = _Ledgers(ledger, directory, Feeder(directory, actor="lifecycle"))
+        self._ledger, self._directory = ledger, directory
+        self._feeder = Feeder(directory, actor="lifecycle")
         self.changes = ChangeLog(log)
+        self.domains = SpaceDomains(plan, directory, ledger, keys, self.changes)
         self._zoned, self._ended, self._tell, self._gone = zoned, ended, tell, gone
         self._lock = threading.RLock()
-
-    # What there is -------------------------------------------------------------------------------
-
-    def domains(self) -> list[dict[str, Any]]:
-        """Return every domain: name, operator, whether it is listed and in force, mailboxes."""
-        listed = self._at.ledger.at(datetime.now(UTC)).domains
-        return [
-            {
-                "domain": each.name, "operator": each.operator, "listed": each.name in listed,
-                "in_force": not each.removed, "mailboxes": each.mailboxes,
-            }
-            for each in self._at.directory.domains()
-        ]  # fmt: skip
-
-    def operator_of(self, domain: str) -> OperatorPlan | None:
-        """Return the operator that serves a domain, in force or not."""
-        for each in self._at.directory.domains():
-            if each.name == domain:
-                return next((o for o in self._plan.operators if o.label == each.operator), None)
-        return None
-
-    def zone(self) -> ZoneSpec:
-        """Return the zone: what the designs publish, for the domains in force."""
-        planned, own = self._plan.zone, {each.label: each for each in self._plan.operators}
-        known = {each.name: each for each in self._at.directory.domains()}
-        by_name = {each.name: each for each in planned.domains}
-        left = [each for each in self._plan.operators if each.label in self.changes.leavers()]
-        gone = {
-            base for each in self._plan.operators for base, _ in each.discovery
-            if each in left or (each.domain in known and known[each.domain].removed)
-        }  # fmt: skip
-        silent = {address for each in left for address in _addresses(each)}
-        found: dict[str, MailDomain] = {
-            each.name: each for each in planned.domains if each.name not in gone
-        }
-        as_planned = {self._plan.citizens.label, *(each.label for each in self._plan.joined)}
-        for name, domain in known.items():
-            operator = own.get(domain.operator)
-            if domain.removed or (operator is None and domain.operator not in as_planned):
-                found.pop(name, None)
-            elif operator is not None and operator.domain != name:
-                found[name] = replace(by_name[operator.domain], name=name)
-        hosts = tuple(each for each in planned.hosts if silent.isdisjoint(each.addresses))
-        return replace(planned, hosts=hosts, domains=tuple(found.values()))
 
     # Mailboxes and people ------------------------------------------------------------------------
 
@@ -148,8 +96,8 @@ class LifeCycle:
         """
         with self._lock:
             address = address.lower()
-            operator = self._operator(address.rpartition("@")[2])
-            if self._at.directory.mailbox(address) is None:
+            operator = self.domains.serving(address.rpartition("@")[2])
+            if self._directory.mailbox(address) is None:
                 raise UserError("aucune BAL de cet espace", "no mailbox of this space",
                                 where=address[:120])  # fmt: skip
             self._do({"verb": "close", "address": address, "operator": operator.label})
@@ -162,7 +110,7 @@ class LifeCycle:
         """
         people = []
         for each in identities:
-            person = self._at.directory.person(each)
+            person = self._directory.person(each)
             if person is None:
                 raise UserError("personne inconnue de l'annuaire",
                                 "nobody that the directory knows", where=each[:40])  # fmt: skip
@@ -170,7 +118,7 @@ class LifeCycle:
         if not people:
             raise UserError("un titulaire au moins", "one holder at least", where=address[:120])
         with self._lock, _explained(address):
-            self._at.feeder.name_holders(address.lower(), people)
+            self._feeder.name_holders(address.lower(), people)
         return [f"{each.given_name} {each.surname}" for each in people]
 
     def note_departure(self, identity: str, reason: str) -> list[str]:
@@ -183,10 +131,10 @@ class LifeCycle:
             UserError: no such person, or another reason.
         """
         with self._lock, _explained(identity):
-            person = self._at.directory.person(identity)
+            person = self._directory.person(identity)
             if person is not None and reason in _REVOKED_FOR:
                 self._keys.revoke([f"*/people/{person.national_id}/*"], _REVOKED_FOR[reason])
-            held = [each.address for each in self._at.feeder.note_departure(identity, reason)]
+            held = [each.address for each in self._feeder.note_departure(identity, reason)]
             if person is not None and not reason:
                 paths = self._keys.revoked_cards(person.national_id)
                 self._keys.renew([card(path, card_holder(person)) for path in paths])
@@ -200,10 +148,10 @@ class LifeCycle:
         Raises:
             UserError: not a name of this space, no such operator, or another's.
         """
-        name, there = self._name(domain), self._named(operator)
+        name, there = self.domains.name_of(domain), self.domains.named(operator)
         with self._lock, _explained(name):
-            self._at.feeder.add_domain(name, there.label)
-            self._zoned(self.zone())
+            self._feeder.add_domain(name, there.label)
+            self._zoned(self.domains.zone())
             # A mailbox may be opened in it at once.
             self._crews.of(there.label).offer(OperatorCrew.follow)
 
@@ -213,16 +161,16 @@ class LifeCycle:
         Raises:
             UserError: it is not in force.
         """
-        name = self._name(domain)
+        name = self.domains.name_of(domain)
         with self._lock:
-            operator = self._operator(name)
-            if not self._in_force(name):
+            operator = self.domains.serving(name)
+            if not self.domains.in_force(name):
                 raise UserError("pas en vigueur ; l'ouvrir avec", "not in force; open it with",
                                 where=name, then="mss-sandbox domain add")  # fmt: skip
-            if self._listed(name):
+            if self.domains.listed(name):
                 return False
-            self._at.ledger.add(
-                name, [self._certificate(operator)], datetime.now(UTC),
+            self._ledger.add(
+                name, [self.domains.certificate(operator)], datetime.now(UTC),
                 description=operator.organisation.name,
                 responsible=f"responsable@{name}", support=f"support@{name}",
             )  # fmt: skip
@@ -235,10 +183,10 @@ class LifeCycle:
         Raises:
             UserError: no such domain.
         """
-        name = self._name(domain)
+        name = self.domains.name_of(domain)
         with self._lock:
-            self._operator(name)
-            if not self._listed(name):
+            self.domains.serving(name)
+            if not self.domains.listed(name):
                 return False
             self._delist(name)
             self._crews.flush()
@@ -250,10 +198,10 @@ class LifeCycle:
         Raises:
             UserError: no such domain, or mail in flight does not end: the job is taken up again.
         """
-        name = self._name(domain)
+        name = self.domains.name_of(domain)
         with self._lock:
             self._finish(name)
-            operator = self._operator(name)
+            operator = self.domains.serving(name)
             self._do({"verb": "remove", "domain": name, "operator": operator.label})
 
     def move_domain(self, domain: str, to: str) -> None:
@@ -262,13 +210,13 @@ class LifeCycle:
         Raises:
             UserError: no such domain in force, no such operator, or it has it already.
         """
-        name, target = self._name(domain), self._named(to)
+        name, target = self.domains.name_of(domain), self.domains.named(to)
         with self._lock:
             finished = self._finish(name)
-            operator = self._operator(name)
+            operator = self.domains.serving(name)
             if finished and operator.label == target.label:
                 return
-            if not self._in_force(name) or operator.label == target.label:
+            if not self.domains.in_force(name) or operator.label == target.label:
                 raise UserError("rien à déplacer", "nothing to move", where=f"{name}: {to}")
             self._do(move_of(name, operator.label, target.label))
 
@@ -285,8 +233,8 @@ class LifeCycle:
         """
         begun = [each for each in self.changes.unfinished()
                  if each["verb"] == "leave" and each["operator"] == operator]  # fmt: skip
-        here = self._named(operator, left=bool(begun))
-        if to and self._named(to).label == here.label:
+        here = self.domains.named(operator, left=bool(begun))
+        if to and self.domains.named(to).label == here.label:
             raise UserError("un autre opérateur", "another operator", where=f"--to {to[:60]}")
         with self._lock:
             if begun:
@@ -336,14 +284,14 @@ class LifeCycle:
 
     def _remove(self, job: Change) -> None:
         name = job["domain"]
-        if self._listed(name):
+        if self.domains.listed(name):
             self._delist(name)
         self._crews.refresh_list()
         self._ended_in_flight(name)
-        if self._in_force(name):
+        if self.domains.in_force(name):
             with _explained(name):
-                self._at.feeder.remove_domain(name)
-        self._zoned(self.zone())
+                self._feeder.remove_domain(name)
+        self._zoned(self.domains.zone())
         crew = self._crews.of(job["operator"])
         self._ended_in_flight(name)
         self._keys.revoke([f"*/applications/*@{name}"])
@@ -351,14 +299,14 @@ class LifeCycle:
 
     def _move(self, job: Change) -> None:
         name, source, target = job["domain"], job["operator"], job["to"]
-        owner = self.operator_of(name)
+        owner = self.domains.operator_of(name)
         if owner is not None and owner.label == source:
             self._drained(name, MOVE_SECONDS)
             with _explained(name):
-                self._at.feeder.move_domain(name, target)
+                self._feeder.move_domain(name, target)
         # The directory names the other operator: from here on a kill leads to the end of the move.
         self._name_relays(name, target, source)
-        self._zoned(self.zone())
+        self._zoned(self.domains.zone())
         self._crews.follow()
         self._crews.refresh_list()
         old, new = self._crews.of(source), self._crews.of(target)
@@ -375,7 +323,7 @@ class LifeCycle:
         for part in self.changes.unfinished():
             if label in (part["operator"], part.get("to")) and part["verb"] in {"move", "remove"}:
                 self._work(part)
-        for each in self._at.directory.domains():
+        for each in self._directory.domains():
             if each.operator != label or each.removed:
                 continue
             self._do(move_of(each.name, label, to) if to else
@@ -392,20 +340,20 @@ class LifeCycle:
             self._name_relays(moved["domain"], moved["to"])
         plan = next(each for each in self._plan.operators if each.label == label)
         self._keys.revoke([f"{label}/relay", *(each.path for each in plan.certificates)])
-        self._zoned(self.zone())
+        self._zoned(self.domains.zone())
         self._gone(label)
 
     def _close(self, job: Change) -> None:
         with _explained(job["address"]):
-            if self._at.directory.mailbox(job["address"]) is not None:
-                self._at.feeder.delete(job["address"])
+            if self._directory.mailbox(job["address"]) is not None:
+                self._feeder.delete(job["address"])
         self._keys.revoke([f"*/applications/{job['address']}"])
         self._crews.of(job["operator"]).do(OperatorCrew.remove, job["operator"], job["address"])
 
     # Steps ---------------------------------------------------------------------------------------
 
     def _delist(self, name: str) -> None:
-        self._at.ledger.remove(name, datetime.now(UTC))
+        self._ledger.remove(name, datetime.now(UTC))
         self._crews.refresh_list()
 
     def _drained(self, name: str, seconds: float = DRAIN_SECONDS) -> int:
@@ -417,11 +365,13 @@ class LifeCycle:
 
     def _name_relays(self, name: str, *operators: str) -> None:
         """Have the list name the relays of these operators for a domain that is on it."""
-        wanted = [self._certificate(self._named(each, left=True)) for each in operators]
-        listed = self._at.ledger.at(datetime.now(UTC))
+        wanted = [
+            self.domains.certificate(self.domains.named(each, left=True)) for each in operators
+        ]
+        listed = self._ledger.at(datetime.now(UTC))
         now = {each.certificate.key for each in listed.entries if each.domain == name}
         if now and now != {each.key for each in wanted}:
-            self._at.ledger.migrate(name, wanted, datetime.now(UTC))
+            self._ledger.migrate(name, wanted, datetime.now(UTC))
             self._crews.refresh_list()
 
     def _ended_in_flight(self, name: str) -> None:
@@ -435,48 +385,6 @@ class LifeCycle:
                 f"{left} envois restent en route ; recommencer plus tard",
                 f"{left} deliveries are still under way; try again later", where=name,
             )  # fmt: skip
-
-    # Look-ups ------------------------------------------------------------------------------------
-
-    def _name(self, domain: str) -> str:
-        try:
-            name = normal_domain(domain)
-        except (ValueError, UnicodeError):
-            name = ""
-        if not name.endswith(f".{self._plan.suffix}"):
-            raise UserError(
-                "pas un domaine de cet espace ; comme", "no domain of this space; such as",
-                where=domain[:120], then=f"ch.{self._plan.suffix}",
-            )  # fmt: skip
-        return name
-
-    def _named(self, operator: str, *, left: bool = False) -> OperatorPlan:
-        gone = frozenset() if left else self.changes.leavers()
-        here = {each.label: each for each in self._plan.operators if each.label not in gone}
-        if operator not in here:
-            raise UserError.among(
-                "aucun opérateur de ce nom", "no such operator", operator[:60], here
-            )
-        return here[operator]
-
-    def _operator(self, domain: str) -> OperatorPlan:
-        found = self.operator_of(domain)
-        if found is None:
-            known = ", ".join(each.name for each in self._at.directory.domains())
-            raise UserError.among(
-                "aucun domaine de cet espace", "no domain of this space", domain[:120], known[:400]
-            )
-        return found
-
-    def _listed(self, name: str) -> bool:
-        return name in self._at.ledger.at(datetime.now(UTC)).domains
-
-    def _in_force(self, name: str) -> bool:
-        return any(d.name == name and not d.removed for d in self._at.directory.domains())
-
-    def _certificate(self, operator: OperatorPlan) -> DN:
-        chain, _ = server_files(self._keys, f"{operator.label}/relay")
-        return dn_of(x509.load_pem_x509_certificate(chain.read_bytes()))
 
 
 @contextmanager
@@ -496,9 +404,3 @@ def _ended(waiting: Callable[[], int], seconds: float) -> int:
     while (left := waiting()) and time.monotonic() < end:
         time.sleep(_LOOK)
     return left
-
-
-def _addresses(operator: OperatorPlan) -> set[str]:
-    """Return the addresses of an operator's servers."""
-    mail = {each.address for each in (*operator.endpoints, operator.relay)}
-    return mail | {each.address for each in (operator.autoconfig, operator.accounts, operator.ciba)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -15,23 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
 
 from sandbox.directory import Directory
 from sandbox.live.assembly import grants_of
-from sandbox.live.blocks import held_block
-from sandbox.live.cast import CastAccount, add_account, cast_of, open_directory
-from sandbox.live.certificates import wanted_by_people, wanted_by_servers
+from sandbox.live.cast import CastAccount, add_account, cast_of
+from sandbox.live.certificates import wanted_by_people
 from sandbox.live.citizens import Citizens
 from sandbox.live.control import control_application
 from sandbox.live.crew import CrewPlan, OperatorCrew
 from sandbox.live.crew_process import CrewProcess
 from sandbox.live.crews import Crews
 from sandbox.live.faults import SpaceFaults
-from sandbox.live.folder import Founding, SpaceFolder
+from sandbox.live.founding import found
 from sandbox.live.fronts import bad_certificates
-from sandbox.live.joining import feed
 from sandbox.live.keys import Keys
-from sandbox.live.launch import LiveOptions, founding_of, process_count, scenario_begin, wire_asked
+from sandbox.live.launch import LiveOptions, scenario_begin
 from sandbox.live.lifecycle import LifeCycle
 from sandbox.live.plan import OperatorPlan, SpacePlan
-from sandbox.live.planning import plan_space
 from sandbox.live.providers import national_clients, national_provider, own_providers
 from sandbox.live.room import Room, open_files, share_out
 from sandbox.live.scenario_time import windows_of
@@ -58,9 +54,8 @@ from sandbox.psc.provider import Provider
 from sandbox.serve import HttpServer, Loop
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_private
-from sandbox.space.loader import load_scenario
 from sandbox.space.scenario import Scenario
-from sandbox.trust import DomainLedger, KeyKind, Urls, load_bundle
+from sandbox.trust import DomainLedger, load_bundle
 from sandbox.trust.authority import TestCA
 from sandbox.trust.resolver import Resolver
 from sandbox.trust.zone import Host, ZoneSpec, hosts_lines
@@ -271,13 +266,7 @@ class LiveSpace:
         self._crews.set_faults(self.faults.mail.rules, self.faults.mail.seed)
 
     def _operator_of(self, address: str) -> OperatorPlan:
-        operator = self.life.operator_of(address.lower().rpartition("@")[2])
-        if operator is not None:
-            return operator
-        known = ", ".join(each["domain"] for each in self.life.domains() if each["in_force"])
-        raise UserError.among(
-            "aucun domaine de cet espace", "no domain of this space", f"{address[:80]}", known
-        )
+        return self.life.domains.serving(address.lower().rpartition("@")[2])
 
     def refresh_list(self) -> None:
         """Have the operators read the list of domains now."""
@@ -285,57 +274,14 @@ class LiveSpace:
         self.citizens.refresh_list()
 
     def _start(self, stack: contextlib.ExitStack) -> None:
-        options = self._options
-        temporary = options.folder is None
-        path = options.folder or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-"))
-        )
-        self.folder = SpaceFolder(path)
-        stack.enter_context(self.folder.locked())
-        if options.reset:
-            self.folder.reset()
-        free = stack.enter_context(held_block(None)) if temporary and not options.block else None
-        founding = founding_of(options, self.folder, temporary=temporary, block=free)
-        self.source = founding.scenario
-        self.scenario = load_scenario(self.source)
-        self.wire = wire_asked(options, self.scenario)
-        scenario_begin(options, self.scenario)  # what cannot be is refused before anything starts
-        self.plan = plan_space(
-            self.scenario,
-            options.designs,
-            login_policy=options.login_policy,
-            operators=founding.operators,
-            joining=options.join,
-            port_offset=founding.port_offset,
-            block=founding.block,
-        )
-        self._count = process_count(options, len(self.plan.operators))
-        if free is None:
-            stack.enter_context(held_block(founding.block))
-        self.folder.keep(founding)
-        self.directory = open_directory(
-            self.folder.path / "annuaire.db", self.plan, founding.seed, options.cast
-        )
-        stack.callback(self.directory.close)
-        for each in self.plan.joined:
-            feed(self.directory, each.label, each.domain, each.mailboxes)
-        self._seed = founding.seed
-        self.accounts = cast_of(self.directory, self.plan, founding.seed, options.cast)
-        self._certify(founding)
-        self._serve(stack, founding)
+        founded = found(stack, self._options, self._tell)
+        self.folder, self.source = founded.folder, founded.founding.scenario
+        self.scenario, self.plan, self.wire = founded.scenario, founded.plan, founded.wire
+        self.directory, self.accounts, self.keys = founded.directory, founded.accounts, founded.keys
+        self._seed, self._count = founded.founding.seed, founded.processes
+        self._serve(stack)
 
-    def _certify(self, founding: Founding) -> None:
-        """Issue what is missing."""
-        plan = self.plan
-        urls = Urls(files=plan.files.url(scheme="http"), ocsp=plan.ocsp.url(scheme="http"))
-        if not (self.folder.path / "pki" / "ca.json").exists():
-            self._tell("Clés et certificats, une fois… / Keys and certificates, once…")
-        self.keys = Keys(self.folder.path, urls, KeyKind(founding.keys))
-        people = wanted_by_people(self.directory, self.accounts)
-        self.keys.ensure([*wanted_by_servers(plan), self.keys.want_list_signer(), *people])
-        self.keys.ca.warm()
-
-    def _serve(self, stack: contextlib.ExitStack, founding: Founding) -> None:
+    def _serve(self, stack: contextlib.ExitStack) -> None:
         plan, folder = self.plan, self.folder
         known = (*plan.zone.hosts, Host(plan.dns.host, (plan.dns.address,)))
         hosts = "".join(f"{line}\n" for line in hosts_lines(known))
@@ -353,7 +299,7 @@ class LiveSpace:
             zoned=self._publish_zone, ended=self._forget_closed, tell=self._tell,
             gone=lambda label: shared_loop.run(self._own[label].stop()),
         )  # fmt: skip
-        self.resolver = Resolver(replace(self.life.zone(), ttl=self.wire.dns_ttl))
+        self.resolver = Resolver(replace(self.life.domains.zone(), ttl=self.wire.dns_ttl))
         people = DirectoryPeople(self.directory)
         outages = windows_of(
             self.scenario, scenario_begin(self._options, self.scenario), self.clock.now()
@@ -367,12 +313,12 @@ class LiveSpace:
         self._psc = national_provider(
             plan, self.wire, self.keys, folder, people,
             clients=clients, revocation=revocation, outages=outages,
-            seed=founding.seed, clock=self.clock, pool=room.shared,
+            seed=self._seed, clock=self.clock, pool=room.shared,
         )  # fmt: skip
         annuaire = DirectoryService(self.directory, plan, self.keys, room.directory)
         self._own = own_providers(
             plan, self.wire, self.keys, folder, people,
-            seed=founding.seed, clock=self.clock, pool=room.shared,
+            seed=self._seed, clock=self.clock, pool=room.shared,
         )  # fmt: skip
         shared = [
             *trust_services(

@@ -160,7 +160,6 @@ def health_letter(
     author: Author | None = None,
     receipt: bool = False,
     end: bool = False,
-    reply_to: str = "",
     nil: str = NIL,
 ) -> Draft:
     """Return a letter with one made document.
@@ -172,7 +171,7 @@ def health_letter(
         number: tells it from others: of the document, and of the patient's record.
         at: when it is written and sent.
         size: of the CDA document, bytes, within some 600.
-        message_id, receipt, end, reply_to, nil: as of a letter.
+        message_id, receipt, end, nil: as of a letter.
         author: a fictitious one by default.
     """
     document = Document(
@@ -197,6 +196,5 @@ def health_letter(
         boundary=f"=_sandbox_{number:08d}",
         receipt=receipt,
         end=end,
-        reply_to=reply_to,
         nil=nil,
     )

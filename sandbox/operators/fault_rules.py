@@ -9,22 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from sandbox.operators.faults import CONNECT, FAULTS, MESSAGE, POINTS, Lasting, MailFault
 from sandbox.operators.model import Actor, Channel
-from sandbox.space.chance import Count, Tally, uniform
+from sandbox.space.chance import Tally, check_strike, uniform
 from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.space.places import Place
 from sandbox.space.reading import STRICT, read_as
-from sandbox.space.sections.base import Share
 
 __all__ = ["MailFaults", "MailRule", "Strike"]
-
-LONGEST = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +55,11 @@ class MailRule:
     mailbox: str = ""
     method: str = ""
     person: str = ""
-    nth: Count | None = None
+    nth: int | None = None
     per: Literal["space", "session"] = "space"
-    probability: Share = 1.0
-    seconds: Annotated[float, Field(ge=0, le=LONGEST)] = 3.0
-    code: Annotated[int, Field(ge=400, le=599)] | None = None
+    probability: float = 1.0
+    seconds: float = 3.0
+    code: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a rule that could never strike.
@@ -75,6 +70,7 @@ class MailRule:
         name = self.fault
         if name not in FAULTS:
             raise UserError.among("défaut inconnu", "unknown fault", f"fault {name!r}", FAULTS)
+        check_strike(self.nth, self.probability, self.seconds)
         effect = self.effect
         if self.protocol and self.protocol not in effect.protocols:
             raise UserError.expected(f"{name}: protocol {self.protocol!r}", effect.protocols)
@@ -89,9 +85,10 @@ class MailRule:
             raise UserError.expected(f"{name}: command {self.command!r}", points)
         if self.code is not None and name != "reply":
             raise UserError("avec reply seulement", "with reply only", where=f"{name}: code")
+        if self.code is not None and not 400 <= self.code <= 599:
+            raise UserError.expected(f"code = {self.code}", "400 … 599")
         if self.method and self.method not in set(Method):
-            known = ", ".join(Method)
-            raise UserError.expected(f"{name}: method", known)
+            raise UserError.expected(f"{name}: method", Method)
         if effect.lasting:
             self._check_lasting()
 

@@ -24,8 +24,7 @@ from sandbox.operators.observing import Observer
 from sandbox.operators.policy import OperatorPolicy
 from sandbox.operators.post import PostOffice
 from sandbox.operators.relay.policy import is_listed
-from sandbox.operators.smtp import SubmissionServer
-from sandbox.operators.smtp.events import SmtpLimits
+from sandbox.operators.smtp import SmtpLimits, SubmissionServer
 from sandbox.serve import Pool, client_context
 from sandbox.space.methods import Method
 from sandbox.trust import DomainList

@@ -1,4 +1,4 @@
-"""What a person does with a request, fixed or drawn; and the devices that they answer on.
+"""What a person does with a request, fixed or drawn.
 
 Draws are counter-based: a function of (seed, person, ordinal of the request, step), so that the
 same seed gives the same answers whatever the order in which people are asked.
@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.psc.ciba import AuthRequest
-from sandbox.psc.people import EndUser, People
-from sandbox.psc.sms import SmsInbox
 from sandbox.space.chance import uniform
 from sandbox.space.errors import UserError
 from sandbox.space.laws import AnswerLaw, WaitLaw, ecps_answer, sourced_methods
 
-__all__ = ["KINDS", "AnswerPlan", "Behaviour", "Devices", "plan"]
+__all__ = ["KINDS", "AnswerPlan", "Behaviour", "plan"]
 
 KINDS = ("manual", "approve", "refuse", "ignore", "wrong_code", "offline", "draw")
 MEMBERS = {
@@ -129,62 +126,3 @@ def plan(behaviour: Behaviour, seed: int, person: str, ordinal: int) -> AnswerPl
             return AnswerPlan(delay, "approve")
         case _:
             return AnswerPlan(0.0, None)
-
-
-class Devices:
-    """Everyone's e-CPS telephone or card reader. `by_sms`: a request sends an SMS first.
-
-    A request that rings gets, from its person's behaviour, what will be answered and when; so a
-    restart keeps it.
-    """
-
-    def __init__(
-        self, people: People, sms: SmsInbox, behaviour: Behaviour, *, by_sms: bool, seed: int
-    ) -> None:
-        self.sms = sms
-        # False: the channel to the devices is down (Keycloak's 503, anchors.md C3).
-        self.reachable = True
-        self.behaviour = behaviour
-        # What `draw` draws from unless told otherwise: the scenario's.
-        self.law = behaviour.law
-        self.behaviours: dict[str, Behaviour] = {}
-        self._people = people
-        self._by_sms = by_sms
-        self._seed = seed
-        self._ordinals: dict[str, int] = {}
-
-    def behaviour_of(self, national_id: str) -> Behaviour:
-        """Return how a person reacts."""
-        return self.behaviours.get(national_id, self.behaviour)
-
-    def behave(self, behaviour: Behaviour, national_id: str | None = None) -> None:
-        """Set the behaviour of a person, or of everyone without their own.
-
-        Raises:
-            UserError: unknown person.
-        """
-        if national_id is None:
-            self.behaviour = behaviour
-        elif self._people.find(national_id) is None:
-            raise UserError("personne inconnue", "unknown person", where=f"{national_id!r}")
-        else:
-            self.behaviours[national_id] = behaviour
-
-    def ring(self, person: EndUser, request: AuthRequest, now: float) -> AuthRequest:
-        """Show a request to a person; return it with the answer that is planned, if any."""
-        rung: float | None = now
-        if self._by_sms and request.mode != "browser":
-            message = request.binding_message
-            sms = self.sms.send(
-                person.phone_number, request.ticket, message, now, request.expires_at
-            )
-            rung = sms["arrives_at"]
-        if rung is None:
-            return request
-        ordinal = self._ordinals.get(person.national_id, 0)
-        self._ordinals[person.national_id] = ordinal + 1
-        behaviour = self.behaviour_of(person.national_id)
-        planned = plan(behaviour, self._seed, person.national_id, ordinal)
-        if planned.decision is None:
-            return request
-        return request.but(planned_at=rung + planned.delay, planned=planned.decision)

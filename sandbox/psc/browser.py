@@ -15,7 +15,8 @@ from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
 from sandbox.psc.jose import BadTokenError
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import NO_STORE, HttpReply, Refused, WireError
+from sandbox.psc.refusals import Refused, WireError
+from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening
 from sandbox.psc.settings import RESPONSE_MODES, SCOPES
 from sandbox.psc.store import fingerprint

@@ -6,8 +6,7 @@ in the events, where an alert explains nothing (FAPI 1.0 part 2, 5.2.2; RFC 8446
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,18 +83,13 @@ class ClientCertificateJudge:
         bundle: roots and intermediates.
         revocation: asks whether a certificate is revoked, only of one that is otherwise good; None
             does not ask.
-        clock: seconds since 1970 that certificates count in.
     """
 
     def __init__(
-        self,
-        bundle: Sequence[x509.Certificate],
-        revocation: AskRevocation | None,
-        clock: Callable[[], float] = time.time,
+        self, bundle: Sequence[x509.Certificate], revocation: AskRevocation | None
     ) -> None:
         self._checker = CertificateChecker(bundle=tuple(bundle), marker=None)
         self._revocation = revocation
-        self._clock = clock
 
     async def judge(self, shown: bytes) -> Refused | None:
         """Return why a certificate (DER) is refused, None when it is good."""
@@ -103,7 +97,7 @@ class ClientCertificateJudge:
             certificate = read_certificate(shown)
         except ValueError:
             return Refused(refusals.CERTIFICATE_UNREADABLE)
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = datetime.now(UTC)
         found = self._checker.check(certificate, profile=ProfileName.ORG_CLIENT, now=now)
         refusal = next((each for finding, each in _FINDINGS.items() if finding in found), None)
         if refusal is None and self._revocation is not None:

@@ -25,10 +25,7 @@ class Clock:
 
     moved: Callable[[tuple[float, float | None]], None] | None = None
 
-    def __init__(
-        self, frozen_at: float | None = None, real: Callable[[], float] = time.time
-    ) -> None:
-        self._real = real
+    def __init__(self, frozen_at: float | None = None) -> None:
         self._offset = 0.0
         self._frozen = frozen_at
 
@@ -39,7 +36,7 @@ class Clock:
 
     def now(self) -> float:
         """Return the current instant, in seconds."""
-        return self._frozen if self._frozen is not None else self._real() + self._offset
+        return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
         """Move forward and return the new instant.
@@ -68,7 +65,7 @@ class Clock:
     def resume(self) -> None:
         """Let the clock run again from where it is."""
         if self._frozen is not None:
-            self._offset = self._frozen - self._real()
+            self._offset = self._frozen - time.time()
             self._frozen = None
             self._tell()
 

@@ -24,7 +24,8 @@ from sandbox.psc.discovery import discovery
 from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.forms import MAX_BODY, parse_form
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import HttpReply, Refused
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import HttpReply
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Call, Direct, HttpAnswer
 
 __all__ = ["Endpoints", "direct_answer", "form_of", "send_reply"]

@@ -41,10 +41,10 @@ class ProviderEvent:
 
 
 class EventLog:
-    """The last `size` events."""
+    """The last 10,000 events."""
 
-    def __init__(self, size: int = 10_000) -> None:
-        self._events: deque[ProviderEvent] = deque(maxlen=size)
+    def __init__(self) -> None:
+        self._events: deque[ProviderEvent] = deque(maxlen=10_000)
         self._seq = 0
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []

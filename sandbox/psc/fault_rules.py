@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from sandbox.psc.faults import FAULTS, Fault
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import HttpReply, ProfileName
-from sandbox.space.chance import Count, Tally, uniform
+from sandbox.psc.refusals import ProfileName
+from sandbox.psc.replies import HttpReply
+from sandbox.space.chance import Tally, check_strike, uniform
 from sandbox.space.errors import UserError
 from sandbox.space.reading import STRICT, read_as, read_toml
-from sandbox.space.sections.base import Share
 
 __all__ = ["FaultRule", "Faults", "imposed", "load_faults", "notified", "spoiled"]
 
@@ -40,10 +38,10 @@ class FaultRule:
     point: str = ""
     client_id: str | None = None
     person: str | None = None
-    nth: Count | None = None
+    nth: int | None = None
     per: Literal["request", "client"] = "request"
-    probability: Share = 1.0
-    seconds: Annotated[float, Field(ge=0, le=600)] = 3.0
+    probability: float = 1.0
+    seconds: float = 3.0
 
     def __post_init__(self) -> None:
         """Refuse a rule that could never strike.
@@ -53,6 +51,7 @@ class FaultRule:
         """
         if self.fault not in FAULTS:
             raise UserError.among("inconnu", "unknown", f"fault {self.fault!r}", FAULTS)
+        check_strike(self.nth, self.probability, self.seconds)
         points = self.effect.points
         if not self.point:
             object.__setattr__(self, "point", points[0])

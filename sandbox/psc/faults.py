@@ -12,7 +12,8 @@ from typing import Any
 from sandbox.psc import refusals_request, refusals_token
 from sandbox.psc.jose import ASYMMETRIC, half_hash, unpadded
 from sandbox.psc.notifications import Notification
-from sandbox.psc.refusals import NO_STORE, HttpReply, ProfileName, Refusal, Refused, refusal_reply
+from sandbox.psc.refusals import ProfileName, Refusal, Refused
+from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
 
 __all__ = ["FAULTS", "Fault"]
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from sandbox.psc.behaviour import Behaviour, Devices
+from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials, authenticate
 from sandbox.psc.clients import BUILT_IN_CLIENTS, Client
 from sandbox.psc.clock import Clock
+from sandbox.psc.devices import Devices
 from sandbox.psc.events import EventLog
 from sandbox.psc.fault_rules import FaultRule, Faults
 from sandbox.psc.jose import KeyRing
 from sandbox.psc.notifications import loopback
 from sandbox.psc.outage import Window, outage_at
 from sandbox.psc.people import BUILT_IN, BuiltInPeople, People
-from sandbox.psc.refusals import HttpReply, Refused, refusal_reply
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import HttpReply, refusal_reply
 from sandbox.psc.settings import Settings
 from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import ProviderStore, fingerprint

@@ -17,7 +17,8 @@ from sandbox.psc.fault_rules import FaultRule, imposed, spoiled
 from sandbox.psc.jose import unpadded
 from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import NO_STORE, HttpReply, Refusal, Refused, refusal_reply
+from sandbox.psc.refusals import Refusal, Refused
+from sandbox.psc.replies import NO_STORE, HttpReply, refusal_reply
 from sandbox.psc.requests import ticket_of
 from sandbox.psc.settings import CIBA_GRANT
 from sandbox.psc.store import fingerprint

@@ -17,7 +17,8 @@ from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.foundation import Foundation, ProviderOptions
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
-from sandbox.psc.refusals import NO_STORE, HttpReply, Refused
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening, Requests
 from sandbox.psc.settings import Settings
 from sandbox.psc.store import ProviderStore

@@ -19,7 +19,7 @@ from sandbox.psc.fault_rules import FaultRule, notified, spoiled
 from sandbox.psc.foundation import Foundation
 from sandbox.psc.notifications import Notification, notification
 from sandbox.psc.people import EndUser
-from sandbox.psc.refusals import HttpReply
+from sandbox.psc.replies import HttpReply
 from sandbox.psc.store import fingerprint
 from sandbox.psc.tokens import TokenGrant
 from sandbox.space.errors import UserError

@@ -99,7 +99,6 @@ class Running:
     provider: Provider
     files: TlsFiles
     port: int
-    mtls_port: int
 
     @property
     def issuer(self) -> str:
@@ -242,7 +241,7 @@ class ProviderServer:
                 )  # fmt: skip
                 await server.start()
                 stack.push_async_callback(server.stop)
-            self._running = Running(provider, files, main.port, mutual.port)
+            self._running = Running(provider, files, main.port)
             stop = asyncio.Event()
             sender = Sender(client_context(files.ca))
             work = asyncio.get_running_loop().create_task(_work(provider, sender, stop))

@@ -6,10 +6,9 @@ No decision is taken here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,18 +16,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.psc import browser, grants, refusals_request, refusals_token
-from sandbox.psc.browser import HtmlPage, Outcome, Redirect
+from sandbox.psc import browser, grants, refusals_request
 from sandbox.psc.client_auth import Credentials
-from sandbox.psc.clients import Client
 from sandbox.psc.endpoints import Endpoints, send_reply
 from sandbox.psc.forms import MAX_BODY, parse_form, parse_pairs
-from sandbox.psc.jose import BadTokenError
+from sandbox.psc.logout import end_session
 from sandbox.psc.outage import Outages
-from sandbox.psc.people import EndUser
 from sandbox.psc.provider import Provider
-from sandbox.psc.refusals import HttpReply, Refused
-from sandbox.psc.store import fingerprint
+from sandbox.psc.refusals import Refused
+from sandbox.psc.replies import HttpReply
 from sandbox.psc.telephones import DRAWN
 from sandbox.serve import bodies
 from sandbox.serve.http import DROP, PEER_CERTIFICATE, Direct
@@ -39,13 +35,13 @@ __all__ = [
     "PRO_SANTE_CONNECT",
     "application",
     "direct_of",
-    "end_session",
     "page",
     "read_body",
     "service_name",
 ]
 
 PRO_SANTE_CONNECT = "Pro Santé Connect"
+_SHOWN = 500  # people of a list
 OPERATOR_SMS = "SMS de l'opérateur / operator's SMS"
 _TEMPLATES = templates(Path(__file__).with_name("templates"), DRAWN)
 _PAGE_HEADERS = {
@@ -90,12 +86,12 @@ def _browse(outcome: browser.Outcome, provider: Provider) -> Response:
     if isinstance(outcome, browser.Redirect):
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return RedirectResponse(outcome.url, 303, headers)
-    values = {"people": _some_people(provider), "service": service_name(provider), **outcome.values}
+    values = {
+        "people": list(itertools.islice(provider.people, _SHOWN)),
+        "service": service_name(provider),
+        **outcome.values,
+    }
     return page(outcome.name, outcome.status, **values)
-
-
-def _some_people(provider: Provider, limit: int = 500) -> list[EndUser]:
-    return list(itertools.islice(provider.people, limit))
 
 
 Answering = Callable[[Request, dict[str, str]], Response]
@@ -205,66 +201,3 @@ def application(provider: Provider, extra: list[Route]) -> ASGIApp:
         now=provider.now,
         drop=DROP,
     )
-
-
-_ASKED = ("post_logout_redirect_uri", "state", "client_id")
-
-
-def end_session(provider: Provider, query: Mapping[str, str], cookie: str = "") -> Outcome:
-    """Log out; a token of the session proves the wish, without one the person is asked."""
-    try:
-        client, sid = _who(provider, query)
-        target = _target(client, query)
-    except Refused as refused:
-        provider.refuse(refused)
-        return HtmlPage("error", {"reason": refused.refusal.reason}, 400)
-    key = fingerprint(cookie)
-    session = provider.store.get("session", key) if cookie else None
-    if session is not None and sid is None and query.get("confirmed") != "yes":
-        asked = {name: query[name] for name in _ASKED if name in query}
-        return HtmlPage(
-            "leave", {"action": provider.settings.paths["end_session"], "fields": asked}
-        )
-    if session is not None and sid in (None, session["sid"]):
-        sid = session["sid"]
-    if sid is not None:
-        provider.tokens.end_session(sid)
-        provider.store.delete_tag("session", sid)
-    gone = "" if session is not None else None
-    if target is None:
-        return HtmlPage("bye", {}, session=gone)
-    state = {"state": query["state"]} if "state" in query else {}
-    joined = f"{'&' if '?' in target else '?'}{urlencode(state)}" if state else ""
-    return Redirect(f"{target}{joined}", session=gone)
-
-
-def _who(provider: Provider, query: Mapping[str, str]) -> tuple[Client | None, str | None]:
-    """Return the client that asks and the session that its hint names.
-
-    Raises:
-        Refused: a hint that is none of ours, or of another client than `client_id`.
-    """
-    named, hint = query.get("client_id"), query.get("id_token_hint")
-    if not hint:
-        return provider.clients.get(named or ""), None
-    try:
-        claims = provider.read_own_id_token(hint)
-    except BadTokenError as error:
-        raise Refused(refusals_request.HINT_INVALID, str(error)) from None
-    if named not in (None, claims.get("azp")):
-        raise Refused(refusals_token.LOGOUT_CLIENT)
-    return provider.clients.get(str(claims.get("azp", ""))), str(claims.get("sid", ""))
-
-
-def _target(client: Client | None, query: Mapping[str, str]) -> str | None:
-    """Return where the browser goes afterwards.
-
-    Raises:
-        Refused: an address that this client did not register.
-    """
-    target = query.get("post_logout_redirect_uri")
-    if target is None:
-        return None
-    if client is None or target not in client.post_logout_redirect_uris:
-        raise Refused(refusals_token.LOGOUT_REDIRECT)
-    return target

@@ -26,7 +26,8 @@ from sandbox.space.compatibility import can_connect
 from sandbox.space.errors import UserError
 from sandbox.space.population import ROBOT, Space, build_space
 from sandbox.space.scenario import Scenario
-from sandbox.workers.spread import HERE, Workers, hand_out, report
+from sandbox.workers.progress import report
+from sandbox.workers.spread import HERE, Workers, hand_out
 
 __all__ = ["ENGINES", "Task", "run_tasks"]
 

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import Annotated
 
-from pydantic import Field
+from sandbox.space.errors import UserError
 
-__all__ = ["Count", "Tally", "uniform"]
+__all__ = ["Tally", "check_strike", "uniform"]
 
-# The `nth` of a rule.
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _MOST = 50_000
+
+
+def check_strike(nth: int | None, probability: float, seconds: float) -> None:
+    """Refuse a rule whose numbers are out of range.
+
+    Raises:
+        UserError: naming the member and what is allowed.
+    """
+    bounds = {
+        "nth": (1 if nth is None else nth, 1, 1_000_000),
+        "probability": (probability, 0, 1),
+        "seconds": (seconds, 0, 600),
+    }
+    for name, (value, least, most) in bounds.items():
+        if not least <= value <= most:
+            raise UserError.expected(f"{name} = {value}", f"{least} … {most}")
 
 
 def uniform(seed: int, *counters: object) -> float:

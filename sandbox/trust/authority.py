@@ -217,20 +217,19 @@ class TestCA:
         """Issue the certificate that signs the list of domains (SAN `mail`), always RSA 2048."""
         return self.issue(self.plans.list_signing(organisation, name, mail))
 
-    def cps(self, person: Professional, *, card_number: str = "", pin: str = "1234") -> Card:
+    def cps(self, person: Professional, *, pin: str = "1234") -> Card:
         """Issue the two certificates of a person's CPS.
 
         Args:
             person: The holder.
-            card_number: `<issuer>/<serial>`; by default drawn from the national identifier.
             pin: Guards the PKCS#12 files and the token.
         """
-        auth, sign = self.plans.cps(person, card_number)
+        auth, sign = self.plans.cps(person)
         return Card(self.issue(auth), self.issue(sign), pin)
 
-    def cpe(self, employee: Employee, *, card_number: str = "") -> Issued:
+    def cpe(self, employee: Employee) -> Issued:
         """Issue the authentication certificate of an employee's card."""
-        return self.issue(self.plans.cpe(employee, card_number))
+        return self.issue(self.plans.cpe(employee))
 
     # Revocation and publication
 

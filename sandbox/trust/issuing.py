@@ -286,11 +286,6 @@ class Issued:
             _LOCK.build(pin.encode()),
         )
 
-    def configure(self, context: ssl.SSLContext) -> None:
-        """Make a TLS context present this certificate."""
-        with self._pair() as path:
-            context.load_cert_chain(path)
-
     def server_context(self, *, client_roots: bytes = b"") -> ssl.SSLContext:
         """Return `serve.server_context` for it; with `client_roots` (PEM) it asks for certificates.
 

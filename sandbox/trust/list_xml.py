@@ -217,7 +217,7 @@ def _entry(number: int, element: etree._Element) -> ListEntry:
         raise ListError("shape", f"entry {number} ({name}): {error}") from None
 
 
-_FRESH = timedelta(days=1)
+_FRESH = timedelta(days=1)  # age at which a signed list is generated anew
 
 
 class ListPublisher:
@@ -227,21 +227,12 @@ class ListPublisher:
         ledger: The history.
         signer: The list-signing certificate.
         clock: Gives the time, UTC.
-        fresh: How old a signed list may grow before it is generated anew.
     """
 
-    def __init__(
-        self,
-        ledger: DomainLedger,
-        signer: Issued,
-        clock: Callable[[], datetime],
-        *,
-        fresh: timedelta = _FRESH,
-    ) -> None:
+    def __init__(self, ledger: DomainLedger, signer: Issued, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._signer = signer
         self._clock = clock
-        self._fresh = fresh
         self._signed = b""
         self._events = -1
         self._made: datetime | None = None
@@ -252,7 +243,7 @@ class ListPublisher:
         now = self._clock()
         with self._lock:
             events = len(self._ledger.history())
-            aged = self._made is None or not timedelta(0) <= now - self._made < self._fresh
+            aged = self._made is None or not timedelta(0) <= now - self._made < _FRESH
             if events != self._events or aged:
                 self._signed = sign_list(self._ledger.at(now), self._signer)
                 self._events, self._made = events, now

@@ -178,11 +178,10 @@ class Planner:
         plan = self._plan(ProfileName.LIST_SIGNING, subject, [mail_name(mail)])
         return replace(plan, key_kind=KeyKind.RSA_2048, usages=plan.profile.usages)
 
-    def cps(self, person: Professional, card_number: str = "") -> tuple[LeafPlan, LeafPlan]:
+    def cps(self, person: Professional) -> tuple[LeafPlan, LeafPlan]:
         """Plan the authentication and the signature certificates of a card."""
-        number = card_number or _card_number(person.national_id)
         subject = person_subject(person)
-        private = card_extensions(number, person.profession_code)
+        private = card_extensions(_card_number(person.national_id), person.profession_code)
         names = [upn(person.national_id)]
         mail = [mail_name(person.mail)] if person.mail else []
         return (
@@ -190,13 +189,13 @@ class Planner:
             self._plan(ProfileName.CPS_SIGN, subject, mail, private),
         )
 
-    def cpe(self, employee: Employee, card_number: str = "") -> LeafPlan:
+    def cpe(self, employee: Employee) -> LeafPlan:
         """Plan the authentication certificate of an employee's card."""
         return self._plan(
             ProfileName.CPE_AUTH,
             employee_subject(employee),
             [upn(employee.national_id)],
-            card_extensions(card_number or _card_number(employee.national_id)),
+            card_extensions(_card_number(employee.national_id)),
         )
 
     def _plan(

@@ -27,7 +27,7 @@ from distributed.versions import VersionMismatchWarning
 
 from sandbox.space.errors import UserError
 from sandbox.space.tables import shipped
-from sandbox.workers.spread import reporting
+from sandbox.workers.progress import reporting
 
 __all__ = ["cluster_crew", "software"]
 

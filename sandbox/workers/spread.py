@@ -1,23 +1,16 @@
-"""The map itself: hand out tasks, keep answers as they come, say how far it is, stop at once."""
+"""The map itself: hand out tasks, keep answers as they come, stop at once."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-from joblib.externals.loky import get_reusable_executor
-
 from sandbox.space.errors import UserError
+from sandbox.workers.progress import reporting
 
 __all__ = [
     "HERE",
@@ -25,91 +18,8 @@ __all__ = [
     "Workers",
     "default_workers",
     "hand_out",
-    "report",
-    "reporting",
     "spread",
 ]
-
-# A process a core: threads of a library inside of them would only stand in each other's way.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-IDLE = 300  # s until a process without work ends
-
-
-def _work(function: Callable[..., Any], task: Any, path: str, place: int) -> Any:
-    """Do one task in a worker, its reports going to a file that all share."""
-    shares = np.memmap(path, dtype=np.float64, mode="r+")
-
-    def note(share: float) -> None:
-        shares[place] = share
-
-    with reporting(note):
-        return function(task)
-
-
-class _Processes:
-    """A crew of processes."""
-
-    def __init__(self, count: int, tasks: int, folder: str) -> None:
-        self._path = str(Path(folder) / "shares")
-        self._shares = np.memmap(self._path, dtype=np.float64, mode="w+", shape=(tasks,))
-        self._executor = get_reusable_executor(max_workers=count, timeout=IDLE, env=ONE_THREAD)
-
-    def submit(self, function: Callable[..., Any], task: Any, place: int) -> Future[Any]:
-        future: Future[Any] = self._executor.submit(_work, function, task, self._path, place)
-        return future
-
-    def share(self, place: int) -> float:
-        return float(self._shares[place])
-
-    def stop(self) -> None:
-        self._executor.shutdown(wait=False, kill_workers=True)
-
-
-@contextmanager
-def local_crew(count: int, tasks: int) -> Iterator[_Processes]:
-    """Yield `count` processes; they stay for the next crew.
-
-    Raises:
-        UserError: the system killed one, as it does when memory runs out.
-    """
-    # Windows keeps a mapped file that a process still holds: it goes with the next clean-up.
-    with (
-        tempfile.TemporaryDirectory(prefix="mss-workers-", ignore_cleanup_errors=True) as folder,
-        warnings.catch_warnings(),
-    ):
-        # loky replaces a process whose memory has grown, as a run makes it do, and says so.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        try:
-            yield _Processes(count, tasks, folder)
-        except BrokenProcessPool:
-            raise UserError(
-                "un processus a été tué, sans doute faute de mémoire ; "
-                "relancer avec moins de --workers, ce qui est fini est gardé",
-                "a process was killed, most likely for want of memory; "
-                "run again with fewer --workers, what is finished is kept",
-                where=f"--workers {count}",
-            ) from None
-
-
-_reporter: ContextVar[Callable[[float], None] | None] = ContextVar("reporter", default=None)
-
-
-def report(share: float) -> None:
-    """Say, from within a task, what share of it is done; elsewhere it is nobody's business."""
-    reporter = _reporter.get()
-    if reporter is not None:
-        reporter(share)
-
-
-@contextmanager
-def reporting(to: Callable[[float], None]) -> Iterator[None]:
-    """Within this context, `report` calls `to`."""
-    token = _reporter.set(to)
-    try:
-        yield
-    finally:
-        _reporter.reset(token)
-
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -165,6 +75,8 @@ def _crew(workers: Workers, tasks: int) -> AbstractContextManager[Crew]:
                 error.name,
             ) from None
         return cluster_crew(workers.scheduler)
+    from sandbox.workers.processes import local_crew  # numpy and loky: only who spreads needs them
+
     return local_crew(min(workers.count or default_workers(), tasks), tasks)
 
 

@@ -134,12 +134,12 @@ def test_a_sanction_takes_a_domain_off_the_list_and_mending_brings_it_back(
     space.resolver.set_faults([])
     (case,) = run(space, "register")
     assert (case["case"], case["state"]) == (f"domain-dns/{name}", "suspended")
-    listed = {each["domain"]: each["listed"] for each in space.life.domains()}
+    listed = {each["domain"]: each["listed"] for each in space.life.domains.entries()}
     assert listed[name] is False
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         deliver(space.sheet, account(space.sheet, "PER"), account(space.sheet, "PER", 1), "no")
     run(space, "run", *words, "--at", "2030-03-12")
-    assert {each["domain"]: each["listed"] for each in space.life.domains()}[name] is True
+    assert {each["domain"]: each["listed"] for each in space.life.domains.entries()}[name] is True
 
 
 def test_an_admission_of_what_is_listed_is_refused(space: LiveSpace) -> None:

@@ -1,22 +1,21 @@
 """A space in a process of its own that is killed, and the clients that it is killed under.
 
 Clients never send a message twice: after an answer that did not come they begin with another.
-As a program: the command line on a slow disk, where a kill seldom misses what is being written.
+On a slow disk a kill seldom misses what is being written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import multiprocessing
+import os
 import re
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from resource import RLIMIT_NOFILE, setrlimit
 from typing import Any
@@ -32,6 +31,9 @@ COMMIT_SECONDS = 0.01  # on a slow disk
 Tree = dict[str, Any]
 # What a connection to a killed process ends with.
 ENDED = (ConnectionError, asyncio.IncompleteReadError, OSError)
+# Processes come of one that has imported what they run: what is killed is the space at work.
+PREPARED = multiprocessing.get_context("forkserver")
+PREPARED.set_forkserver_preload(["sandbox.console.cli_up", "sandbox.live.space", __name__])
 _SUBJECT = re.compile(rb"UID (\d+) [^\r\n]*\{\d+\}\r\nSubject: ([^\r\n]+)\r\n", re.IGNORECASE)
 
 
@@ -49,32 +51,32 @@ class Process:
         self, folder: Path, *options: str, slow: bool = False, files: int | None = None
     ) -> None:
         self.folder = folder
-        self._log = (folder.parent / "up.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, "slow" if slow else "fast", "up", *options,
-             "--dir", str(folder)],
-            cwd=ROOT, stdout=self._log, stderr=self._log,
-            preexec_fn=files and partial(setrlimit, RLIMIT_NOFILE, (files, files)),
-        )  # fmt: skip
+        words = ("up", *options, "--dir", str(folder))
+        self._process = PREPARED.Process(target=_up, args=(words, self._log, slow, files))
+        self._process.start()
 
     def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        self._log.close()
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.parent / "up.log"
 
     @property
     def pid(self) -> int:
+        assert self._process.pid is not None
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.is_alive()
 
     def sheet(self) -> Tree | None:
         """The sheet of this process, not the one that its predecessor left; None for now."""
-        assert self.is_alive, (self.folder.parent / "up.log").read_text()
+        assert self.is_alive, self._log.read_text()
         try:
             sheet = read_sheet(self.folder)
         except UserError:
@@ -87,8 +89,22 @@ class Process:
         return sheet
 
     def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._process.kill()
+        self._process.join()
+
+
+def _up(words: tuple[str, ...], log: Path, slow: bool, files: int | None) -> None:
+    """Be the command line with those words."""
+    os.chdir(ROOT)
+    with log.open("ab") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    if files:
+        setrlimit(RLIMIT_NOFILE, (files, files))
+    if slow:
+        slow_disk()
+    sys.argv = ["mss-sandbox", *words]
+    main()
 
 
 @dataclass(slots=True)
@@ -266,9 +282,3 @@ def slow_disk() -> None:
         make(writer, connection, *others)
 
     Writer.__init__ = made  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    if sys.argv.pop(1) == "slow":
-        slow_disk()
-    main()

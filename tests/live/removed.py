@@ -81,7 +81,7 @@ def main(folder: Path, change: str, step: int | None) -> None:
         address = next(each.address for each in space.accounts if each.address.endswith(name)) if (
             change == "leave"
         ) else ""  # fmt: skip
-        here = next(each for each in space.life.domains() if each["domain"] == name)
+        here = next(each for each in space.life.domains.entries() if each["domain"] == name)
         if here["in_force"] and here["operator"] == label:
             if change == "remove":
                 space.life.remove_domain(name)
@@ -90,7 +90,7 @@ def main(folder: Path, change: str, step: int | None) -> None:
                     space.fill_mailbox(address, MESSAGES)
                 space.life.leave(label, second.label)
         found = {
-            "domain": next(each for each in space.life.domains() if each["domain"] == name),
+            "domain": next(each for each in space.life.domains.entries() if each["domain"] == name),
             "mailboxes": space.operators[label].store.mailboxes(),
             "accounts": [each["address"] for each in space.sheet["accounts"]],
             "unfinished": space.life.changes.unfinished(),

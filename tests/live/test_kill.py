@@ -113,7 +113,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     story = Story()
     for _ in range(STARTS_KILLED):
         with Process(folder, *OPTIONS) as process:
-            die_in(process, chance.uniform(0.5, 2.0))
+            die_in(process, chance.uniform(0.05, 0.8))
     senders: list[Sender] = []
     while len(story.ledger.answered) < MESSAGES:
         with Process(folder, *OPTIONS, slow=story.lives % 2 == 0) as process:

@@ -53,7 +53,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def domains(space: LiveSpace) -> dict[str, Tree]:
-    return {each["domain"]: each for each in space.life.domains()}
+    return {each["domain"]: each for each in space.life.domains.entries()}
 
 
 def mx(space: LiveSpace, name: str) -> list[str]:

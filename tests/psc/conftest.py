@@ -21,7 +21,7 @@ from sandbox.psc import Client, Clock, Provider, ProviderOptions, Running, runni
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.grants import introspect, logout, revoke, token
 from sandbox.psc.jose import KeyRing
-from sandbox.psc.refusals import HttpReply
+from sandbox.psc.replies import HttpReply
 from sandbox.trust import Organisation, TestCA
 
 SECRET = "sandbox-secret-that-is-public-0123456789"

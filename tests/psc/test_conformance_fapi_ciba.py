@@ -26,7 +26,7 @@ from sandbox.psc.endpoints import Endpoints
 from sandbox.psc.grants import token, userinfo
 from sandbox.psc.jose import ASYMMETRIC, read_jwt
 from sandbox.psc.notifications import Sender
-from sandbox.psc.refusals import HttpReply
+from sandbox.psc.replies import HttpReply
 from tests.psc.conftest import CIBA, DOCTOR, EC_KEY, NOTIFICATION_TOKEN, Dialogue, make_provider
 from tests.psc.test_request import refused
 

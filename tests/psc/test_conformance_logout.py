@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.psc import browser
 from sandbox.psc.discovery import discovery
-from sandbox.psc.web import end_session
+from sandbox.psc.logout import end_session
 from tests.psc.conftest import REDIRECT, Dialogue, make_provider
 from tests.psc.single_sign_on import Browser
 

@@ -263,7 +263,7 @@ def test_in_psc_a_client_with_a_certificate_authenticates_at_the_main_address(ps
 
 def test_fapi_serves_an_rsa_certificate_and_only_its_suites():
     with running("core", fapi=True) as server:
-        for port in (server.port, server.mtls_port):
+        for port in (server.port, urlsplit(server.url("token", mtls=True)).port):
             context = trusting(server)
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             with handshake(server, context, port) as tls:

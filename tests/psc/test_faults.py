@@ -317,6 +317,14 @@ def test_a_rule_that_could_never_strike_is_a_user_error(data):
         FaultRule.from_dict(data)
 
 
+@pytest.mark.parametrize(
+    "members", [{"nth": 0}, {"probability": 1.5}, {"seconds": float("nan")}, {"seconds": 601.0}]
+)
+def test_a_rule_made_directly_has_the_same_bounds(members):
+    with pytest.raises(UserError, match=next(iter(members))):
+        FaultRule(fault="slow", **members)
+
+
 def test_rules_are_read_from_toml(tmp_path):
     path = tmp_path / "faults.toml"
     path.write_text('seed = 4\n[[fault]]\nfault = "slow_down"\nnth = 2\n', "utf-8")

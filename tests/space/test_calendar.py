@@ -60,3 +60,8 @@ def test_a_monday_off_is_a_sunday() -> None:
 
 def test_a_shape_of_zeros_sends_nothing() -> None:
     assert hourly_weights(date(2021, 8, 2), 1, np.zeros((3, 24)), 1.2).sum() == 0
+
+
+def test_every_week_has_a_working_day() -> None:
+    working = day_kinds(date(2000, 1, 1), 36_525) == DayKind.WORKING
+    assert np.lib.stride_tricks.sliding_window_view(working, 7).any(axis=1).all()

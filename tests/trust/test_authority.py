@@ -401,11 +401,12 @@ def test_a_server_needs_a_name(ca):
         ca.endpoint_server(ORG, [])
 
 
-def test_python_s_own_tls_accepts_a_server_and_its_client(ca):
+def test_python_s_own_tls_accepts_a_server_and_its_client(ca, tmp_path):
     pair = ca.endpoint_server(ORG, [HOST], ["127.0.0.1"])
     server = pair.server_context(client_roots=ca.bundle_pem())
     client = ssl.create_default_context(cadata=ca.roots_pem().decode())
-    ca.org_client(ORG, "APP").configure(client)
+    ca.org_client(ORG, "APP").save(tmp_path)
+    client.load_cert_chain(tmp_path / "chain.pem", tmp_path / "key.pem")
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     one = client.wrap_bio(down, up, server_hostname=HOST)
     two = server.wrap_bio(up, down, server_side=True)

@@ -13,7 +13,7 @@ from sandbox.decision.evaluation import Evaluation
 from sandbox.observations.observations import Observations
 from sandbox.simulation import runner
 from sandbox.simulation.runner import Task
-from sandbox.workers.spread import report
+from sandbox.workers.progress import report
 
 
 def square(number: int) -> int:

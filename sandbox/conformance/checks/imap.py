@@ -69,11 +69,9 @@ def _(bench: Bench, door: CheckedDoor) -> None:
     bench.imap(door).say("AUTHENTICATE X-CONTROLE").wants("NO", "BAD")
 
 
-def _selected(
-    bench: Bench, command: str = "SELECT INBOX"
-) -> tuple[ImapProbe, CheckedMailbox, ImapAnswer]:
+def _selected(bench: Bench) -> tuple[ImapProbe, CheckedMailbox, ImapAnswer]:
     imap, account = bench.reader()
-    return imap, account, imap.say(command).reached()
+    return imap, account, imap.say("SELECT INBOX").reached()
 
 
 def _added(bench: Bench) -> tuple[ImapProbe, str, bytes]:

@@ -89,7 +89,7 @@ class Script:
         said = tuple([each for each in text.splitlines() if each.strip()][-_LINES:])
         if code == SKIP:
             return Done(skipped=True, said=said)
-        return Done(worked=None if hung else code == 0, hung=hung, said=said)
+        return Done(worked=None if hung else code == 0, said=said)
 
 
 class PersonDriver:

@@ -108,7 +108,7 @@ class Gate:
         self._listening, self.address = _listen(door.port)
         self._wires: list[GatedConnection] = []
         self._open: dict[int, socket.socket] = {}  # by the identity of the wire
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()  # told whenever somebody has gone
         self._cut = 0
 
     def start(self) -> None:
@@ -141,11 +141,10 @@ class Gate:
         with self._lock:
             return list(self._wires)
 
-    @property
-    def busy(self) -> bool:
-        """Whether somebody is connected."""
+    def idle(self, seconds: float) -> bool:
+        """Wait until nobody is connected, so long at most; tell whether that is so."""
         with self._lock:
-            return bool(self._open)
+            return self._lock.wait_for(lambda: not self._open, max(0.0, seconds))
 
     # Connections ----------------------------------------------------------------------------------
 
@@ -175,6 +174,7 @@ class Gate:
         finally:
             with self._lock:
                 del self._open[id(wire)]
+                self._lock.notify_all()
 
     def _pass(self, near: socket.socket, stance: Stance, wire: GatedConnection) -> None:
         pair = None

@@ -25,13 +25,11 @@ class Done:
     Attributes:
         worked: it said that it worked, or that it failed; None where it said nothing.
         skipped: it was not done.
-        hung: it did not end in time.
         said: its last words.
     """
 
     worked: bool | None = None
     skipped: bool = False
-    hung: bool = False
     said: tuple[str, ...] = ()
 
 

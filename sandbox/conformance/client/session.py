@@ -29,7 +29,7 @@ from sandbox.conformance.client.steps import (
     applies,
 )
 from sandbox.conformance.client.world import RunningSpace
-from sandbox.conformance.ours import account_of, door_of
+from sandbox.conformance.ours import account_of, door_of, serving
 from sandbox.conformance.subject import (
     CERTIFICATE_METHODS,
     RINGS,
@@ -53,6 +53,7 @@ Tree = dict[str, Any]
 PATIENCE = 90.0  # s that a script may take for an action
 BIG = 8 * 1024 * 1024  # octets of the big file; base64 makes 11 MB of it
 SLOW_QUANTILE = 0.9  # nine people in ten answer their telephone sooner
+_AGAIN = 0.1  # s between two hang-ups
 SETTLE_SECONDS = 5.0  # for connections to end after an action
 CODE_SECONDS = 95.0
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
@@ -78,19 +79,8 @@ class _Cast:
 
 
 def _cast(sheet: Tree, operator: str, design: str, method: str) -> _Cast:
-    operators = {each["name"]: each for each in sheet["operators"]}
-    name = operator or next(iter(operators))
-    if name not in operators:
-        raise UserError.among("aucun opérateur de ce nom", "no such operator", name, operators)
-    own = operators[name]
-    chosen = design or next(iter(own["designs"]))
-    if chosen not in own["designs"]:
-        raise UserError.among(
-            "cette architecture ne tourne pas ici",
-            "does not run here",
-            f"design {chosen}",
-            own["designs"],
-        )
+    own = serving(sheet, operator, (design,) if design else ())
+    name, chosen = own["name"], design or next(iter(own["designs"]))
     accounts = [each for each in sheet["accounts"] if each["operator"] == name]
     found = [account_of(each) for each in accounts if len(each["holders"]) == 1]
     able = [(each, way) for each in found if (way := each.way(method)) is not None]
@@ -277,13 +267,14 @@ class SoftwareSession:
     def _settle(self) -> None:
         """Let connections that are ending end; hang up on the rest."""
         end = time.monotonic() + (1.0 if self._driver.alone else 0.0)
-        while time.monotonic() < end and any(gate.busy for gate in self._gates.values()):
-            time.sleep(0.01)
+        for gate in self._gates.values():
+            gate.idle(end - time.monotonic())
         end = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < end and any(gate.busy for gate in self._gates.values()):
-            for gate in self._gates.values():
+        for gate in self._gates.values():
+            # Again and again: software that was cut off may have come back at once.
+            while not gate.idle(0.0) and time.monotonic() < end:
                 gate.hang_up()
-            time.sleep(0.01)
+                gate.idle(_AGAIN)
 
     @contextlib.contextmanager
     def _condition(self, step: SoftwareStep) -> Iterator[None]:

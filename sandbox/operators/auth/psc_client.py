@@ -97,7 +97,6 @@ class PscClient:
         national_id: str,
         *,
         hold: float,
-        binding_message: str = "",
         asked: Callable[[CibaRequest], None] = lambda _: None,
     ) -> Approval:
         """Ring a person's telephone and poll until the answer; cancelling stops the polls.
@@ -105,24 +104,23 @@ class PscClient:
         Args:
             national_id: who is asked (login_hint).
             hold: seconds, from now, after which the operator makes no further poll.
-            binding_message: shown on the telephone; two digits are drawn when empty.
             asked: told once the request is acknowledged.
 
         Raises:
             PscError: refused, not answered in time, or the provider is at fault.
         """
         if self._pings is None:
-            return await self._approval(national_id, hold, binding_message, asked, "", None)
+            return await self._approval(national_id, hold, asked, "", None)
         with self._pings.awaited() as (token, ping):
-            return await self._approval(national_id, hold, binding_message, asked, token, ping)
+            return await self._approval(national_id, hold, asked, token, ping)
 
     async def _approval(
-        self, national_id: str, hold: float, binding_message: str,
-        asked: Callable[[CibaRequest], None], token: str, ping: asyncio.Event | None,
+        self, national_id: str, hold: float, asked: Callable[[CibaRequest], None], token: str,
+        ping: asyncio.Event | None,
     ) -> Approval:  # fmt: skip
         elapsed = self._timing.elapsed
         began, at = elapsed(), self._timing.now()
-        message = binding_message or f"{secrets.randbelow(100):02d}"
+        message = f"{secrets.randbelow(100):02d}"  # shown on the telephone
         request = await self._ask(national_id, message, token)
         rung = elapsed()
         asked(request)

@@ -15,6 +15,8 @@ from sandbox.operators.store import MailStore
 
 __all__ = ["ImapService", "ImapSettings", "LargeContents", "RecentMessages"]
 
+_KEPT = 32 * 2**20  # bytes of large messages
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImapSettings:
@@ -45,12 +47,10 @@ class LargeContents:
 
     Args:
         read: gives a message's bytes by its key in the store.
-        room: bytes kept at most.
     """
 
-    def __init__(self, read: Callable[[int], bytes], room: int = 32 * 2**20) -> None:
+    def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
-        self._room = room
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._size = 0
 
@@ -65,7 +65,7 @@ class LargeContents:
             content = self._read(key)
             self._size += len(content)
         self._kept[key] = content
-        while self._size > self._room and len(self._kept) > 1:
+        while self._size > _KEPT and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self._size -= len(oldest)
         return content
@@ -95,7 +95,6 @@ class ImapService:
         store: mailboxes.
         logins: who logs in; its journal and its observer are told of the rest too.
         settings: bounds and times.
-        room: memory for commands and messages that come in.
         faults: misbehaviours that were asked for.
     """
 
@@ -105,7 +104,6 @@ class ImapService:
         logins: Logins,
         *,
         settings: ImapSettings | None = None,
-        room: ByteRoom | None = None,
         faults: MailFaults | None = None,
     ) -> None:
         self.store = store
@@ -113,7 +111,7 @@ class ImapService:
         self.observer = logins.observer
         self.journal = logins.journal
         self.settings = settings or ImapSettings()
-        self.room = room or ByteRoom()
+        self.room = ByteRoom()  # for commands and messages that come in
         self.faults = faults or MailFaults()
         self.clock = logins.clock
         # What a client may send before its login (a token fits in a line, and so does an ID of 30

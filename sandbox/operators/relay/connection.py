@@ -42,14 +42,12 @@ class TroubleError(Exception):
         untouched: the connection had ended before it was used: another one may be tried at once.
     """
 
-    def __init__(
-        self, trouble: Trouble, refusal: MailRefusal | None = None, *, untouched: bool = False
-    ) -> None:
+    def __init__(self, trouble: Trouble, refusal: MailRefusal | None = None) -> None:
         super().__init__(trouble.said)
         self.trouble = trouble
         self.refusal = refusal
         self.host = ""
-        self.untouched = untouched
+        self.untouched = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ question is a login (`auth`), a certificate (`relay.policy`, by way of `operator
 the `post` office; only when it is kept 250 is said. Every refusal is a row of `refusals`.
 """
 
-from sandbox.operators.smtp.events import SmtpLimits
+from sandbox.operators.smtp.conversation import SmtpLimits
 from sandbox.operators.smtp.servers import RelayServer, SubmissionServer
 
 __all__ = ["RelayServer", "SmtpLimits", "SubmissionServer"]

@@ -15,8 +15,8 @@ from sandbox.operators.observing import Nobody, Observer
 from sandbox.operators.post import PostOffice
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp.connection import SmtpConnection
-from sandbox.operators.smtp.conversation import Setting
-from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post, SmtpLimits
+from sandbox.operators.smtp.conversation import Setting, SmtpLimits
+from sandbox.operators.smtp.events import AskWho, CheckPeer, Event, Post
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.trust.dn import DN
@@ -32,10 +32,10 @@ class _Server:
         post: PostOffice,
         *,
         journal: Journal,
-        observer: Observer | None = None,
-        limits: SmtpLimits | None = None,
-        faults: MailFaults | None = None,
-        clock: Callable[[], float] = time.time,
+        observer: Observer | None,
+        limits: SmtpLimits | None,
+        faults: MailFaults | None,
+        clock: Callable[[], float],
     ) -> None:
         self.post = post
         self.journal = journal

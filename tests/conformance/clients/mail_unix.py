@@ -22,6 +22,7 @@ SSLType {tls}
 CertificateFile {trust}
 User {user}
 Pass {password}
+AuthMechs PLAIN
 Timeout 150
 
 IMAPStore far

@@ -132,7 +132,7 @@ def test_mbsync_takes_and_gives(
     (tmp_path / "rc").write_text(MBSYNC.format(
         host=at["host"], port=at["port"], bundle=world.bundle, user=login.user, folder=tmp_path,
         tls="IMAPS" if at["tls"] == "implicit" else "STARTTLS",
-        login=by_card if login.certificate else f"Pass {login.password}",
+        login=by_card if login.certificate else f"AuthMechs PLAIN\nPass {login.password}",
     ))  # fmt: skip
     mark = world.mark()
     for folder in ("cur", "new", "tmp"):

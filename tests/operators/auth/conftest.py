@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.directory import Directory
+from sandbox.psc import Running
 from sandbox.trust import KeyKind, TestCA
 
+from .ciba_space import frozen_provider, reset
 from .world import SPEC, World
 
 
@@ -27,3 +29,16 @@ def igc() -> TestCA:
 @pytest.fixture
 def world(annuaire: Directory, igc: TestCA, tmp_path: Path) -> World:
     return World(annuaire, igc, tmp_path / "op1")
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Running]:
+    with frozen_provider() as running_psc:
+        yield running_psc
+
+
+@pytest.fixture
+def psc(started: Running) -> Running:
+    """Return a provider that a module has started, as new."""
+    reset(started)
+    return started

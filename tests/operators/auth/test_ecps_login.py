@@ -28,7 +28,6 @@ from .ciba_space import (
     client_of,
     frozen_provider,
     polls,
-    reset,
     run,
     until,
     virtual,
@@ -41,12 +40,6 @@ def started(annuaire: Directory) -> Iterator[Running]:
     options = ProviderOptions(people=DirectoryPeople(annuaire), behaviour=APPROVES)
     with frozen_provider(options=options) as running_psc:
         yield running_psc
-
-
-@pytest.fixture
-def psc(started: Running) -> Running:
-    reset(started)
-    return started
 
 
 @asynccontextmanager

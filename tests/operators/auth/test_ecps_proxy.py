@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +28,7 @@ from .ciba_space import (
     channel,
     client_of,
     faulty,
-    frozen_provider,
     polls,
-    reset,
     run,
     until,
     virtual,
@@ -41,18 +39,6 @@ DOCTOR_HERE = Account(mailbox=MAILBOX, identity=DOCTOR, name="CAMILLE TESTMEDECI
 PHARMACIST_HERE = Account(mailbox=MAILBOX, identity=PHARMACIST, name="DOMINIQUE TESTPHARMACIEN")
 QUIET = 5.0
 PASSWORD = PasswordCredentials(mechanism=SaslName.PLAIN, authcid=MAILBOX, password="secret")
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Running]:
-    with frozen_provider() as running_psc:
-        yield running_psc
-
-
-@pytest.fixture
-def psc(started: Running) -> Running:
-    reset(started)
-    return started
 
 
 @dataclass

@@ -7,7 +7,7 @@ import base64
 import hmac
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,7 @@ from .ciba_space import (
     channel,
     client_of,
     faulty,
-    frozen_provider,
     registration,
-    reset,
     run,
     virtual,
 )
@@ -53,18 +51,6 @@ POLICIES = {
     "jwks": TokenPolicy(check="jwks", session_seconds=LIFE),
 }
 CERTIFICATE = b"a certificate of the client, DER"
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Running]:
-    with frozen_provider() as running_psc:
-        yield running_psc
-
-
-@pytest.fixture
-def psc(started: Running) -> Running:
-    reset(started)
-    return started
 
 
 @pytest.fixture(params=["introspection", "jwks"])

@@ -71,11 +71,11 @@ def psc(only_psc: Running) -> Running:
 
 def ask(psc: Running, national_id: str = DOCTOR, **changes: Any) -> Approval:
     """One whole approval with a client of its own."""
-    asked = {name: changes.pop(name) for name in ("hold", "binding_message") if name in changes}
+    hold = changes.pop("hold", 180.0)
 
     async def body() -> Approval:
         async with client_of(psc, **changes) as client:
-            return await client.approval(national_id, **{"hold": 180.0, **asked})
+            return await client.approval(national_id, hold=hold)
 
     return run(body())
 
@@ -108,11 +108,6 @@ def test_two_digits_are_drawn_for_the_person_to_compare(psc: Running):
     assert message is not None
     assert len(message) == 2
     assert message.isdigit()
-
-
-def test_a_given_message_is_shown(psc: Running):
-    ask(psc, binding_message="IMAP-42")
-    assert psc.provider.requests.of(DOCTOR)[0].binding_message == "IMAP-42"
 
 
 def test_the_persons_time_is_told_from_the_back_ends(each: Running):

@@ -29,7 +29,7 @@ from sandbox.operators.refusals import (
     mail_refusal,
 )
 from sandbox.operators.room import ByteRoom
-from sandbox.operators.smtp.conversation import Setting
+from sandbox.operators.smtp.conversation import Setting, SmtpLimits
 from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.operators.smtp.events import (
     AskWho,
@@ -37,7 +37,6 @@ from sandbox.operators.smtp.events import (
     Close,
     Event,
     Post,
-    SmtpLimits,
     StartTls,
 )
 from sandbox.operators.smtp.relay_in import RelayIn

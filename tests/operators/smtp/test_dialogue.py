@@ -7,7 +7,8 @@ import pytest
 from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.room import ByteRoom
 from sandbox.operators.smtp import refusals
-from sandbox.operators.smtp.events import Post, Reply, SmtpLimits
+from sandbox.operators.smtp.conversation import SmtpLimits
+from sandbox.operators.smtp.events import Post, Reply
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, deliver, submission
 from tests.vocabulary import refusals_in
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.operators.post.headers import HeaderError, read_header
-from sandbox.operators.smtp.events import SmtpLimits
+from sandbox.operators.smtp.conversation import SmtpLimits
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, Script, plain, relay, submission
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())

@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.operators.model import Accepted, CertificateCredentials, Rejected, SaslName
 from sandbox.operators.refusals import LoginAnswer
-from sandbox.operators.smtp.events import AskWho, Post, SmtpLimits
+from sandbox.operators.smtp.conversation import SmtpLimits
+from sandbox.operators.smtp.events import AskWho, Post
 from tests.operators.smtp.scripted import (
     ALICE,
     BAD_PASSWORD,
