@@ -41,7 +41,7 @@ typedef struct {
   const i64 *send_counts, *listed;
   const double *sender_exponent;
   const i32 *recipients;
-  const i64 *servers, *server_offset, *server_time, *kind, *follow_time;
+  const i64 *servers, *server_offset, *server_time, *moment, *kind, *follow_time;
   const i64 *pool_slots, *pool_backlog, *limits;
   const i16 *endpoint_role, *operator_bin;
   const i64 *outages, *register_count;
@@ -66,7 +66,7 @@ typedef struct {
 
 typedef struct {
   i64 polls, sends, recipients, hours, outages, registers, groups, minutes, causes, day_kinds,
-      heap, trace, limits;
+      heap, trace, limits, moments;
 } Sizes;
 
 #define CODE(pc, column) (a->code[(pc) * COLUMNS + (column)])
@@ -452,9 +452,8 @@ INLINE void pop_near(const Arrays *a) {
 
 /* ------------------------------------------------------------------ sessions */
 
-INLINE i64 serve(const Arrays *a, i64 station, i64 t, i64 service) {
-  i64 *free = a->free + a->server_offset[station], n = a->servers[station];
-  i64 start = MAX(t, free[0]), end = start + service, i = 0;
+INLINE void serve(const Arrays *a, i64 station, i64 end) {
+  i64 *free = a->free + a->server_offset[station], n = a->servers[station], i = 0;
   for (;;) {
     i64 child = 2 * i + 1;
     if (child >= n) break;
@@ -464,7 +463,6 @@ INLINE i64 serve(const Arrays *a, i64 station, i64 t, i64 service) {
     i = child;
   }
   free[i] = end;
-  return start;
 }
 
 INLINE i64 new_session(const Arrays *a, i64 access, i64 kind, i64 key, i64 t, i64 until, i64 peer,
@@ -633,12 +631,14 @@ static void advance(const Arrays *a, const Sizes *n, i64 session, i64 now) {
         spent = duration(a, session, pc);
         if (op == OP_SERVE) {
           i64 station = CODE(pc, C_INDEX) + owner_of(a, session, CODE(pc, C_SCOPE)), start;
-          spent = (spent * a->server_time[station]) >> PACE_BITS;
           i64 shared = a->server_offset[station];
-          if (a->free[shared] > t)
+          start = MAX(t, a->free[shared]);
+          i64 moment = MIN(start >> a->moment[0], n->moments - 1);
+          spent = (spent * a->server_time[station * n->moments + moment]) >> PACE_BITS;
+          if (start > t)
             spent = (spent * a->follow_time[2 * station + (a->last[shared] == a->kind[station])]) >> PACE_BITS;
           a->last[shared] = a->kind[station];
-          start = serve(a, station, t, spent);
+          serve(a, station, start + spent);
           wait = start - t;
           book_service(a, station, start, wait, spent);
         } else if (CODE(pc, C_HALF_TRIPS) > 0) {

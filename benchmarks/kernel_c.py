@@ -42,7 +42,7 @@ class Sizes(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_int64)
         for name in ("polls", "sends", "recipients", "hours", "outages", "registers", "groups",
-                     "minutes", "causes", "day_kinds", "heap", "trace", "limits")
+                     "minutes", "causes", "day_kinds", "heap", "trace", "limits", "moments")
     ]  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def c_kernel(library: ctypes.CDLL) -> Iterator[None]:
             registers=state.registers.shape[1], groups=len(record.sessions),
             minutes=record.role_minutes.shape[1], causes=len(Cause),
             day_kinds=inputs.schedule.shape[1], heap=len(state.heap), trace=len(state.trace),
-            limits=inputs.access_limits.shape[1],
+            limits=inputs.access_limits.shape[1], moments=inputs.server_time.shape[1],
         )  # fmt: skip
         answer: int = library.run_until(
             pointers, ctypes.byref(sizes), ctypes.c_int64(int(instant)), ctypes.c_int64(spare)

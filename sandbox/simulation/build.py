@@ -13,6 +13,7 @@ from sandbox.observations.observations import NAMED_OPERATORS
 from sandbox.simulation.dialogues import RELAY_GROUP, Dialogues
 from sandbox.simulation.draws import NANOSECONDS, mix
 from sandbox.simulation.model import (
+    FOREVER_BITS,
     LISTED,
     NEVER,
     PEOPLE,
@@ -441,7 +442,8 @@ def build_model(
         recipients=recipients,
         servers=np.concatenate(builder.servers),
         server_offset=np.concatenate(builder.offset),
-        server_time=as_server_time(np.concatenate(builder.pace)),
+        server_time=as_server_time(np.concatenate(builder.pace))[:, np.newaxis],
+        moment=np.array([FOREVER_BITS], dtype=np.int64),
         kind=np.arange(sum(map(len, builder.pace)), dtype=np.int64),
         follow_time=as_server_time(np.ones((sum(map(len, builder.pace)), 2))),
         pool_slots=builder.slots,

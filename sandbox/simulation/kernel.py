@@ -90,11 +90,9 @@ DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
 
 @force_inline
-def _serve(inputs: Inputs, state: State, station: int, t: int, service: int) -> int:
-    """Give `service` to the server that falls free first; return when it starts."""
+def _serve(inputs: Inputs, state: State, station: int, end: int) -> None:
+    """Occupy the server that falls free first until `end`."""
     free, base, n = state.free, inputs.server_offset[station], inputs.servers[station]
-    start = max(t, free[base])
-    end = start + service
     i = 0
     while True:  # the first server's new instant sinks to its place
         child = 2 * i + 1
@@ -107,7 +105,6 @@ def _serve(inputs: Inputs, state: State, station: int, t: int, service: int) -> 
         free[base + i] = free[base + child]
         i = child
     free[base + i] = end
-    return int(start)
 
 
 @force_inline
@@ -177,13 +174,15 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
             else:
                 spent = duration(inputs, state, session, step)
                 station = step.index + owner_of(state, session, step.scope)
-                spent = (spent * inputs.server_time[station]) >> PACE_BITS
                 shared = inputs.server_offset[station]
-                if state.free[shared] > t:
+                start = max(t, state.free[shared])
+                moment = min(start >> inputs.moment[0], inputs.server_time.shape[1] - 1)
+                spent = (spent * inputs.server_time[station, moment]) >> PACE_BITS
+                if start > t:
                     same = int(state.last[shared] == inputs.kind[station])
                     spent = (spent * inputs.follow_time[station, same]) >> PACE_BITS
                 state.last[shared] = inputs.kind[station]
-                start = _serve(inputs, state, station, t, spent)
+                _serve(inputs, state, station, start + spent)
                 wait = start - t
                 book_service(record, station, start, wait, spent)
             end = t + wait + spent

@@ -19,6 +19,7 @@ from sandbox.observations.schema import Cause, Phase
 from sandbox.simulation.program import Code
 
 __all__ = [
+    "FOREVER_BITS",
     "LISTED",
     "NEVER",
     "PACE_BITS",
@@ -42,6 +43,7 @@ Floats = NDArray[np.float64]
 NEVER = 1 << 62
 LISTED = 6  # columns of a list of arrivals: access, kind, key, until, peer, instant
 PACE_BITS = 16  # server_time is a fixed-point number
+FOREVER_BITS = 62  # a moment of 2**62 ns has no end
 MINUTE = 60 * 1_000_000_000
 
 
@@ -153,7 +155,10 @@ class Inputs(NamedTuple):
     recipients: NDArray[np.int32]  # accesses that receive: people's, then applications, repeated
     servers: Ints  # (stations,)
     server_offset: Ints  # (stations,) first entry in State.free; stations with one share servers
-    server_time: Ints  # (stations,) time that a service takes there, in 1 / 2**PACE_BITS
+    # (stations, moments) time that a service takes that starts in a moment, in 1 / 2**PACE_BITS;
+    # the last moment has no end
+    server_time: Ints
+    moment: Ints  # (1,) that 2**moment ns are one
     kind: Ints  # (stations,) of its services
     # (stations, 2) of it, in 1 / 2**PACE_BITS, when no server was idle before: after a service of
     # another kind, after one of its own

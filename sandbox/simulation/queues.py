@@ -24,6 +24,7 @@ from sandbox.simulation.draws import (
     mix,
 )
 from sandbox.simulation.model import (
+    FOREVER_BITS,
     LISTED,
     PACE_BITS,
     PEOPLE,
@@ -182,7 +183,8 @@ def _queue(body: Callable[[float], Body], watch: QueueWatch, *, servers: int, ba
         recipients=np.zeros(1, dtype=np.int32),
         servers=np.array([servers] * 2, dtype=np.int64),
         server_offset=np.zeros(2, dtype=np.int64),
-        server_time=as_server_time(np.ones(2)),
+        server_time=as_server_time(np.ones((2, 1))),
+        moment=np.array([FOREVER_BITS], dtype=np.int64),
         kind=np.arange(2, dtype=np.int64),
         follow_time=as_server_time(np.ones((2, 2))),
         pool_slots=np.array([servers], dtype=np.int64),

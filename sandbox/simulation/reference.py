@@ -153,9 +153,7 @@ class SimpyRun:
                 yield from self.wait(session, None, max(0, until - now))
             case s.Serve(phase=phase, scope=scope):
                 station = int(cells[Column.INDEX]) + self.owner(session, scope)
-                pace = int(self.inputs.server_time[station])
-                service = (self.duration(session, row) * pace) >> PACE_BITS
-                yield from self.serve(session, phase, station, service)
+                yield from self.serve(session, phase, station, self.duration(session, row))
             case s.Acquire(scope=scope):
                 granted = yield from self.acquire(session, row, self.owner(session, scope))
                 return row + 1 if granted else target
@@ -262,6 +260,9 @@ class SimpyRun:
             if not turn.triggered:
                 yield turn
             start = self.now
+            pace = self.inputs.server_time[station]
+            moment = min(start >> int(self.inputs.moment[0]), len(pace) - 1)
+            service = (service * int(pace[moment])) >> PACE_BITS
             if start > asked:  # it follows another at once
                 same = int(self.last.get(self.stations[station]) == self.inputs.kind[station])
                 service = (service * int(self.inputs.follow_time[station, same])) >> PACE_BITS

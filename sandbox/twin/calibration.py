@@ -19,6 +19,7 @@ from scipy import stats
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
 from sandbox.space.reading import read_toml
+from sandbox.twin.cores import cores_of
 
 __all__ = [
     "OPTIONAL",
@@ -28,8 +29,6 @@ __all__ = [
     "Measured",
     "Mixed",
     "Taken",
-    "confine",
-    "cores_of",
     "kind_of",
     "machine_of",
     "measured",
@@ -95,23 +94,21 @@ class Measured:
 
 @dataclass(slots=True)
 class Taken:
-    """What was taken of a step: means of blocks and single times, s."""
+    """What was taken of a step: means of blocks and single times, s, or what both are units of."""
 
     processor: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     client: list[float] = field(default_factory=list)
 
-    @property
-    def parts(self) -> tuple[list[float], list[float], list[float]]:
-        """Return them in the order of `measured`."""
-        return self.processor, self.wall, self.client
+    def parts(self, unit: float = 1.0) -> tuple[list[float], list[float], list[float]]:
+        """Return them in the order of `measured`; processor times are in units of so many s."""
+        return [unit * e for e in self.processor], self.wall, [unit * e for e in self.client]
 
-    @property
-    def means(self) -> tuple[float, float] | None:
-        """Servers' and client's mean; None of nothing."""
+    def means(self, unit: float = 1.0) -> tuple[float, float] | None:
+        """Servers' and client's mean, s; None of nothing."""
         if not self.processor:
             return None
-        return fmean(self.processor), fmean(self.client)
+        return unit * fmean(self.processor), unit * fmean(self.client)
 
 
 def measured(
@@ -224,7 +221,7 @@ class Calibration:
     """What was measured on a machine.
 
     Attributes:
-        machine: processor, cores, python, load_average, date; pace, s (`pace`).
+        machine: processor, cores, python, load_average, date; pace, s, that these times are of.
         servers: event loops that the servers of a space share, hence how many of them work at once.
         steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
         mixed: what a queue of different steps spares.
@@ -241,25 +238,8 @@ class Calibration:
 
     @property
     def pace(self) -> float:
-        """What a fixed piece of work took meanwhile, s; nan where nobody watched."""
+        """What a fixed piece of work takes at the pace that these times are of, s; nan: unknown."""
         return float(self.machine.get("pace", math.nan))
-
-    def at_pace(self, pace: float) -> Calibration:
-        """Return the same of a machine on which that piece of work takes `pace` s; nan: as it is.
-
-        What passes beside the processors stays.
-        """
-        if math.isnan(pace) or math.isnan(self.pace):
-            return self
-        more = pace / self.pace - 1
-        steps = {
-            name: replace(
-                each, processor=each.processor * (1 + more), client=each.client * (1 + more),
-                wall=each.wall + (each.processor + each.client) * more,
-            )
-            for name, each in self.steps.items()
-        }  # fmt: skip
-        return replace(self, steps=steps, machine={**self.machine, "pace": pace})
 
     def with_loops(self, loops: int) -> Calibration:
         """Return the same of operators on so many event loops, each in a process of its own."""
@@ -324,27 +304,6 @@ def _toml(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.9f}"
     return str(value) if isinstance(value, int) else '"' + str(value).replace('"', "'") + '"'
-
-
-def cores_of() -> int:
-    """Return how many processors this process, and what it starts, may work on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def confine(cores: int) -> None:
-    """Have this process, and what it starts, work on so many processors from now on.
-
-    Raises:
-        UserError: there are fewer, or this system has no such thing.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        raise UserError("Linux seulement", "Linux only", where=f"--cores {cores}")
-    there = sorted(os.sched_getaffinity(0))
-    if cores > len(there):
-        raise UserError.expected(f"--cores {cores}", f"1 … {len(there)}")
-    os.sched_setaffinity(0, there[:cores])
 
 
 def machine_of() -> dict[str, Any]:

@@ -12,8 +12,9 @@ from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.options import FILE
-from sandbox.twin.calibration import confine, read_calibration
+from sandbox.twin.calibration import read_calibration
 from sandbox.twin.cli_calibrate import measure
+from sandbox.twin.cores import confine
 from sandbox.twin.display import showing
 from sandbox.twin.minutes import duration_of
 from sandbox.twin.options import minutes_options, wanted_of
@@ -32,7 +33,8 @@ FIGURES = {
     "logins_per_second": "connexions/s / logins a second",
     "servers_utilisation": "processeur des serveurs / servers' processor, s/s",
     "clients_utilisation": "processeur des clients / clients' processor, s/s",
-    "pace_seconds": "allure de la machine / pace of the machine, s",
+    "servers_pace_seconds": "allure du processeur des serveurs / pace of the servers' processor, s",
+    "clients_pace_seconds": "allure du processeur des clients / pace of the clients' processor, s",
     "peak_connections": "connexions au plus / most connections",
     "mean_connections": "connexions en moyenne / mean connections",
 }

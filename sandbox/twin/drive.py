@@ -19,6 +19,7 @@ import numpy as np
 
 from sandbox.clients.plan import LoadPlan, SessionOutcome
 from sandbox.space.errors import UserError
+from sandbox.twin.cores import place
 
 __all__ = ["Driven", "Watch", "drive"]
 
@@ -35,6 +36,7 @@ class Driven:
     Attributes:
         intended, started: sessions of the plan.
         outcomes: of all sessions, also of those that others opened.
+        begin: instant of the monotonic clock from which sessions start.
         late: of starts after their instants, s.
         processor: that all processes of clients used, s.
         share: of one processor that the busiest process of clients used.
@@ -46,6 +48,7 @@ class Driven:
 
     intended: int
     outcomes: list[SessionOutcome] = field(default_factory=list)
+    begin: float = 0.0
     late: list[float] = field(default_factory=list)
     processor: float = 0.0
     share: float = 0.0
@@ -110,7 +113,7 @@ class Watch:
 class _Process:
     """One process of clients, and the thread that reads what it says."""
 
-    def __init__(self, number: int, part: LoadPlan, folder: Path) -> None:
+    def __init__(self, number: int, part: LoadPlan, folder: Path, cores: tuple[int, ...]) -> None:
         path = folder / f"plan-{number}.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(part)), encoding="utf-8")
@@ -122,6 +125,7 @@ class _Process:
             [sys.executable, "-m", "sandbox.clients.process", str(path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+        place(self._child.pid, cores)
 
     @property
     def pid(self) -> int:
@@ -202,13 +206,15 @@ def _parts(plan: LoadPlan, count: int) -> Iterator[LoadPlan]:
 
 
 def drive(
-    plan: LoadPlan, *, processes: int = 1, show: Callable[[Watch], None] = lambda _: None,
+    plan: LoadPlan, *, processes: int = 1, cores: tuple[int, ...] = (),
+    show: Callable[[Watch], None] = lambda _: None,
 ) -> Driven:  # fmt: skip
     """Run a plan and return what came of it; Ctrl-C ends it early and keeps what there is.
 
     Args:
         plan: what.
         processes: of clients; each is one event loop.
+        cores: processors that they work on; none: wherever the system has them.
         show: called twice a second.
 
     Raises:
@@ -232,7 +238,7 @@ def drive(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssante-replay-")))
         children: list[_Process] = []
         for number, part in enumerate(_parts(plan, processes)):
-            children.append(_Process(number, part, folder))
+            children.append(_Process(number, part, folder, cores))
             stack.callback(children[-1].end)
         for child in children:
             if not child.ready():
@@ -240,7 +246,7 @@ def drive(
                     "les clients ne démarrent pas", "clients do not start",
                     where="replay", then=f"({child.failed})" if child.failed else "",
                 )  # fmt: skip
-        instant = time.monotonic() + START_SECONDS
+        instant = driven.begin = time.monotonic() + START_SECONDS
         watch.begin, watch.processes = instant, tuple(child.pid for child in children)
         for child in children:
             child.begin(instant, take)

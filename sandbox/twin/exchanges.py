@@ -39,6 +39,7 @@ from sandbox.simulation.steps import Op, Purpose, Scope
 from sandbox.space.methods import METHODS, Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration, kind_of
+from sandbox.twin.pace import Paces
 
 __all__ = ["Exchanges", "by_exchanges"]
 
@@ -48,6 +49,8 @@ RINGING = 3  # register of a telephone that rings; `token` and codes of those wh
 RUNG = (Method.ECPS, Method.SMS)
 JOINED = 0.1  # s between two looks at whether it was answered
 HANDSHAKE = 3  # exchanges of TCP, TLS 1.3 and the greeting
+MOMENT = 26  # 2**26 ns, 67 ms: a moment of one pace
+MOMENTS = 1_024  # 69 s
 MAIL = 3  # exchanges of mail work after the login
 METHOD_LIST = tuple(Method)
 Row = NDArray[np.int64]
@@ -142,8 +145,9 @@ class Exchanges:
 
 
 def by_exchanges(
-    model: Model, calibration: Calibration, scenario: Scenario, *, clients: int
-) -> Exchanges:
+    model: Model, calibration: Calibration, scenario: Scenario, *, clients: int,
+    paces: Paces | None = None,
+) -> Exchanges:  # fmt: skip
     """Return a model of a live space.
 
     Args:
@@ -151,6 +155,7 @@ def by_exchanges(
         calibration: of the machine.
         scenario: whose policies hold.
         clients: processes that the clients are in, one event loop each.
+        paces: of the processors meanwhile; None: always that of the calibration.
     """
     inputs = model.inputs
     stations = len(inputs.servers)
@@ -184,7 +189,8 @@ def by_exchanges(
         entry=entry,
         servers=np.where(ours, servers if shared else clients, servers),
         server_offset=np.where(ours, 0 if shared else servers, 0),
-        server_time=np.full(len(ours), 1 << PACE_BITS, dtype=np.int64),
+        server_time=_server_time(ours, calibration.pace, paces),
+        moment=np.array([MOMENT], dtype=np.int64),
         kind=kind,
         follow_time=(percents << PACE_BITS) // 100,
         access_rtt=np.zeros_like(inputs.access_rtt),
@@ -192,6 +198,19 @@ def by_exchanges(
     entries = {name: int(moved[row]) for name, row in model.code.entries.items()}
     code = dataclasses.replace(model.code, table=table, entries=entries)
     return Exchanges(replace(model, inputs=inputs, code=code), ours)
+
+
+def _server_time(clients: NDArray[np.bool_], pace: float, paces: Paces | None) -> Row:
+    """Return what a service takes at each station in each moment, (stations, moments)."""
+    time = np.ones((len(clients), 1))
+    if paces is not None:
+        both = [
+            each.moments(paces.begin, (1 << MOMENT) / NANOSECONDS, MOMENTS) / pace
+            for each in (paces.servers, paces.clients)
+        ]
+        if not np.isnan(both).any():
+            time = np.where(clients[:, np.newaxis], both[1], both[0])
+    return np.maximum(1, np.rint(time * (1 << PACE_BITS))).astype(np.int64)
 
 
 def _kept(row: Row) -> bool:

@@ -26,6 +26,7 @@ from sandbox.live.cast import CastSize
 from sandbox.live.sheet_file import read_sheet
 from sandbox.observations.observations import Observations
 from sandbox.space.errors import UserError
+from sandbox.twin.cores import place
 from sandbox.twin.processes import run_seconds
 
 __all__ = ["Hosted", "Order", "hosted", "main"]
@@ -109,8 +110,12 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def hosted(order: Order) -> Iterator[Hosted]:
+def hosted(order: Order, cores: tuple[int, ...] = ()) -> Iterator[Hosted]:
     """Bring a space up for the length of a `with` block.
+
+    Args:
+        order: which.
+        cores: processors that it works on; none: wherever the system has it.
 
     Raises:
         UserError: it cannot be brought up.
@@ -120,6 +125,7 @@ def hosted(order: Order) -> Iterator[Hosted]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,  # Ctrl-C is for whoever drives, who then ends it
     )  # fmt: skip
+    place(process.pid, cores)
     assert process.stdin is not None
     patience = 0.0  # a space that is still starting is cut
     try:

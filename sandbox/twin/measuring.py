@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 from sandbox.clients.holder import AccessMemory
 from sandbox.clients.plan import (
@@ -36,17 +36,15 @@ from sandbox.twin.calibration import (
     STEPS,
     Calibration,
     Crowd,
-    Measured,
-    Mixed,
     Taken,
-    cores_of,
     machine_of,
     measured,
     mixed_of,
 )
+from sandbox.twin.cores import cores_of, place, shared_out
 from sandbox.twin.foreign import Joined, joined
 from sandbox.twin.host import Hosted, Order, hosted
-from sandbox.twin.pace import PaceWatch, pace_watch
+from sandbox.twin.pace import Pace, PaceWatch, pace_watch
 from sandbox.twin.stepped import (
     DESIGN,
     FAILURES,
@@ -71,7 +69,8 @@ GAP = 0.01  # s between two sessions
 CROWD = 2  # times as many sessions, all at once: what a step takes in a queue
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
-HELD_BLOCKS = 2
+HELD_BLOCKS = 3
+MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
 _SHARE = 86_400.0
 
 
@@ -94,29 +93,23 @@ def calibrate(
     """
     if space:
         names = [str(number) for number in range(len(space))]
-        with joined(space, names, DESIGN) as theirs, pace_watch() as pace:
-            bench = _Bench(theirs, blocks, each, show)
+        cores = shared_out(cores_of())  # where foreign servers work is not ours to say
+        with joined(space, names, DESIGN) as theirs, pace_watch(cores) as pace:
+            bench = _Bench(theirs, blocks, each, show, pace)
             aside(bench.foreign)
-            machine = _machine(pace)
-        return Calibration(machine, cores_of(), bench.found, bench.mixed)
+            return bench.calibration(cores_of())
     # A code, a card and a telephone are new once for each person.
     people = max((blocks + WARM) * (1 + CROWD) * each, 2 * HELD * HELD_BLOCKS) + 2
+    cores = shared_out(1)
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
         )  # fmt: skip
-        with hosted(order) as host, pace_watch() as pace:
-            bench = _Bench(host, blocks, each, show)
+        with hosted(order, cores.servers) as host, pace_watch(cores) as pace:
+            bench = _Bench(host, blocks, each, show, pace)
             aside(bench.all)
-            machine = _machine(pace)
-    return Calibration(machine, 1, bench.found, bench.mixed)
-
-
-def _machine(pace: PaceWatch) -> dict[str, Any]:
-    """Return which machine this is, with its pace where that could be watched."""
-    seconds = pace.seconds()
-    return machine_of() | ({} if math.isnan(seconds) else {"pace": seconds})
+            return bench.calibration(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +124,11 @@ class _Bench:
     """Every step, on one space."""
 
     def __init__(
-        self, host: Hosted | Joined, blocks: int, each: int, show: Callable[[str], None]
-    ) -> None:
+        self, host: Hosted | Joined, blocks: int, each: int, show: Callable[[str], None],
+        pace: PaceWatch,
+    ) -> None:  # fmt: skip
         self._host, self._blocks, self._each, self._show = host, blocks, each, show
+        self._pace = pace
         self.taken: defaultdict[str, Taken] = defaultdict(Taken)
         self.crowded: defaultdict[str, Taken] = defaultdict(Taken)  # many sessions at once
         self._mixture: list[Crowd] = []  # sessions at different steps at once
@@ -153,6 +148,7 @@ class _Bench:
         Raises:
             UserError: a step cannot be done.
         """
+        place(0, self._pace.cores.clients)  # this thread's event loop is the client
         first, second = (each["name"] for each in self._host.sheet["operators"])
         totp, cards = self._holders(first, Method.TOTP), self._holders(first, Method.CPS)
         far = self._holders(second, Method.TOTP)[0].account.address
@@ -186,19 +182,21 @@ class _Bench:
             "mélange / mixture": lambda: self._all_at_once(people, [], far),
         })  # fmt: skip
 
-    @property
-    def found(self) -> dict[str, Measured]:
-        """What was measured, in the order of STEPS."""
-        return {
-            name: measured(*self.taken[name].parts, many=self.crowded[name].means)
+    def calibration(self, servers: int) -> Calibration:
+        """Return what was measured, at the mean pace of the machine meanwhile."""
+        paces = self._pace.paces()
+        pace = fmean((paces.servers.mean(), paces.clients.mean()))
+        unit = 1.0 if math.isnan(pace) else pace
+        machine = machine_of() | ({} if math.isnan(pace) else {"pace": pace})
+        steps = {
+            name: measured(*self.taken[name].parts(unit), many=self.crowded[name].means(unit))
             for name in STEPS
             if name in self.taken
         }
-
-    @property
-    def mixed(self) -> Mixed:
-        """What a queue of different steps spares."""
-        return mixed_of(self._mixture, self.found)
+        crowds = [
+            Crowd(each.done, unit * each.servers, unit * each.client) for each in self._mixture
+        ]
+        return Calibration(machine, servers, steps, mixed_of(crowds, steps))
 
     async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         try:
@@ -288,7 +286,8 @@ class _Bench:
                     until = start + (number + 0.95) * interval
                     await asyncio.sleep(until - time.monotonic())
                     spent = await self._spent()
-                    taken[name].processor.append((spent - begin) / len(sessions))
+                    unit, _ = self._units(until - 0.95 * interval)
+                    taken[name].processor.append((spent - begin) / unit / len(sessions))
                     taken[name].client.append(0.0)
                     begin = spent
                 await asyncio.gather(*logins)
@@ -300,20 +299,21 @@ class _Bench:
     ) -> None:
         """Sessions of all kinds at once, each at another step."""
         among = zip(itertools.cycle(people), itertools.cycle(cards or [None]), strict=False)
-        for number in range(-WARM, self._blocks):
+        for number in range(-WARM, MIXTURES * self._blocks):
             done: Counter[str] = Counter()
             visits = []
             for turn, (person, card) in enumerate(itertools.islice(among, CROWD * self._each)):
                 each = visits_of(person, card, far)
                 visits.append([*each[turn % len(each) :], *each[: turn % len(each)]])
             await asyncio.sleep(SETTLE)
-            begin, own = await self._spent(), time.process_time()
+            start, begin, own = time.monotonic(), await self._spent(), time.process_time()
             await asyncio.gather(*(conducted(each, done) for each in visits))
             client = time.process_time() - own
             await asyncio.sleep(SETTLE)
             spent = await self._spent()
             if number >= 0 and not math.isnan(spent):
-                self._mixture.append(Crowd(done, spent - begin, client))
+                unit, own_unit = self._units(start)
+                self._mixture.append(Crowd(done, (spent - begin) / unit, client / own_unit))
 
     # Measuring ---------------------------------------------------------------------------------
 
@@ -333,7 +333,8 @@ class _Bench:
         for name, act in acts.items():
             times: list[float] = []
             await asyncio.sleep(SETTLE if name.strip() else 0.0)
-            begin, own, away = await self._spent(), time.process_time(), 0.0
+            since, begin = time.monotonic(), await self._spent()
+            own, away = time.process_time(), 0.0
 
             async def timed(session: Stepped, act: Act = act, times: list[float] = times) -> None:
                 start = time.perf_counter()
@@ -357,8 +358,9 @@ class _Bench:
                 taken = (self.crowded if block.crowd else self.taken)[name]
                 # Where servers cannot be seen: what the client waits beyond its own work.
                 servers = sum(times) - client if math.isnan(spent) else spent - begin
-                taken.processor.append(servers / len(sessions))
-                taken.client.append(client / len(sessions))
+                unit, own_unit = self._units(since)
+                taken.processor.append(servers / unit / len(sessions))
+                taken.client.append(client / own_unit / len(sessions))
                 taken.wall += times
 
     async def _warm_up(self, holder: AccessMemory) -> None:
@@ -366,6 +368,20 @@ class _Bench:
         session = Stepped(holder)
         await log_in(session)
         await session.leave()
+
+    def _units(self, begin: float) -> tuple[float, float]:
+        """Return what the work of the pace has taken since an instant, s: servers', clients'.
+
+        Processor times are noted in units of it, so that they are of one pace; 1 where nobody
+        watches: they are seconds then.
+        """
+        paces = self._pace.paces()
+
+        def unit(pace: Pace) -> float:
+            lately, ever = pace.mean(begin), pace.mean()
+            return next((each for each in (lately, ever) if not math.isnan(each)), 1.0)
+
+        return unit(paces.servers), unit(paces.clients)
 
     async def _watch_rest(self) -> None:
         """Say what servers spend at rest, with their processes all started."""

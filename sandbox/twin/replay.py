@@ -31,6 +31,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.checking import Checked, check_mailboxes
+from sandbox.twin.cores import Cores
 from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.foreign import Joined, fitted, joined, subjects_of
 from sandbox.twin.host import Hosted, Order, hosted
@@ -55,6 +56,7 @@ OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
 # A generator is the limit when its starts are late, or its event loop is full.
 LATE_SECONDS = 0.1
 FULL = 0.85
+ANYWHERE = Cores()
 CLOCK_SECONDS = 1.0  # by which the clock may be slewed and nobody cares
 
 
@@ -291,6 +293,7 @@ def replay_one(
     out: Path | None = None,
     patience: float | None = None,
     ground: Ground | None = None,
+    cores: Cores = ANYWHERE,
 ) -> Replayed:
     """Replay one design's minutes on a space of its own.
 
@@ -302,12 +305,13 @@ def replay_one(
         out: folder for the observations; None: they are not written.
         patience: seconds after the minutes, at which what is still open is cut; None: it ends.
         ground: where the space lives; None: in a folder that goes with it.
+        cores: on which processors.
     """
     name, window = schedule.candidate.name.replace("/", "."), schedule.window
     with tempfile.TemporaryDirectory(prefix="mssante-replay-") as path:
         folder = Path(path)
         own = ground or Ground(folder / "space", schedule.cast)
-        with _host(wanted, schedule, own) as host:
+        with _host(wanted, schedule, own, cores) as host:
             # On a ground that is kept there is mail of other runs.
             run = f"{name}-{wanted.seed}-{window.speed:g}-{secrets.token_hex(4)}"
             plan = replace(schedule.plan(host.sheet, run), patience=patience)
@@ -316,7 +320,7 @@ def replay_one(
             if during is not None:
                 during(host)
             up, before = time.monotonic(), host.processor()
-            driven = drive(plan, processes=wanted.processes, show=show)
+            driven = drive(plan, processes=wanted.processes, cores=cores.clients, show=show)
             seconds = time.monotonic() - up
             seen = _Seen()
             try:
@@ -350,13 +354,13 @@ def replay_one(
 
 
 def _host(
-    wanted: Wanted, schedule: Schedule, ground: Ground
+    wanted: Wanted, schedule: Schedule, ground: Ground, cores: Cores
 ) -> contextlib.AbstractContextManager[Hosted | Joined]:
     """Start a space, or join operators that run."""
     if wanted.space:
         design = schedule.candidate.design.name
         return joined(wanted.space, schedule.space.operators, design)
-    return hosted(_order(wanted, schedule, ground))
+    return hosted(_order(wanted, schedule, ground), cores.servers)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from sandbox.space.methods import Mechanism, Method
 from sandbox.space.population import ROBOT
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.observed import machine_seconds
+from sandbox.twin.pace import Paces
 from sandbox.twin.replay import Replayed
 from sandbox.twin.schedule import ALL_METHODS, Schedule
 from sandbox.twin.structure import calibrated_model
@@ -79,7 +80,7 @@ class Run:
 
 def predicted(
     schedule: Schedule, calibration: Calibration, *, clients: int = 1,
-    weather: Weather | None = None,
+    paces: Paces | None = None, weather: Weather | None = None,
 ) -> Run:  # fmt: skip
     """Return what the simulation gives.
 
@@ -87,9 +88,12 @@ def predicted(
         schedule: the minutes.
         calibration: of the machine.
         clients: processes that clients are in.
+        paces: of the machine's processors meanwhile; None: always that of the calibration.
         weather: when servers stand still; None: never.
     """
-    made = calibrated_model(schedule.model, calibration, schedule.scenario, clients=clients)
+    made = calibrated_model(
+        schedule.model, calibration, schedule.scenario, clients=clients, paces=paces
+    )
     people = len(made.model.inputs.access_class)
     if weather is not None:
         made = struck(made, weather)

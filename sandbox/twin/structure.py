@@ -7,6 +7,7 @@ from sandbox.space.loader import with_inputs
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.exchanges import Exchanges, by_exchanges
+from sandbox.twin.pace import Paces
 
 __all__ = ["calibrated_model", "calibrated_scenario", "inputs_of"]
 
@@ -60,7 +61,8 @@ def calibrated_scenario(scenario: Scenario, calibration: Calibration) -> Scenari
 
 
 def calibrated_model(
-    model: Model, calibration: Calibration, scenario: Scenario, *, clients: int = 1
-) -> Exchanges:
+    model: Model, calibration: Calibration, scenario: Scenario, *, clients: int = 1,
+    paces: Paces | None = None,
+) -> Exchanges:  # fmt: skip
     """Return a model of a calibrated scenario as a live space runs it; see `exchanges`."""
-    return by_exchanges(model, calibration, scenario, clients=clients)
+    return by_exchanges(model, calibration, scenario, clients=clients, paces=paces)

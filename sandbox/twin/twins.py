@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,9 +24,10 @@ from sandbox.space.files import write_whole
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.compared import FEW, GOALS, Figure, Level, Row
+from sandbox.twin.cores import cores_of, shared_out
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures, write_storms
-from sandbox.twin.pace import PaceWatch, pace_watch
+from sandbox.twin.pace import Paces, pace_watch
 from sandbox.twin.replay import Ground, Replayed, Wanted, replay_one, scenario_of
 from sandbox.twin.runs import TAIL, Run, Samples, measured_of, predicted
 from sandbox.twin.schedule import Schedule, Window, schedule_of
@@ -202,67 +202,63 @@ class _Pair:
         schedule = self.schedule(self.minutes_at(load))
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
-        with pace_watch() as watch:
-            paced = _Paced(watch, schedule.window.lasts, self.show)
-            replayed = replay_one(
-                wanted, schedule, show=paced.show, out=out, patience=TAIL, ground=ground
-            )
-        here = self.calibration.at_pace(paced.mean)
-        simulated = predicted(schedule, here, clients=self.wanted.processes)
+        replayed, paces = self._replayed(wanted, schedule, ground, show=self.show, out=out)
+        simulated = predicted(
+            schedule, self.calibration, clients=self.wanted.processes, paces=paces
+        )
         seen = measured_of(replayed, schedule)
         return Pairing(
             self.candidate.name, schedule.window.lasts, simulated, seen, replayed,
-            (self.calibration.pace, paced.mean),
+            self.calibration.pace, paces,
         )  # fmt: skip
 
     def storm(self, seconds: float, ground: Ground) -> tuple[Storm, Replayed]:
         """Run both with servers that stand still for so long, a third of the way."""
         schedule = self.schedule(self.minutes_at(STORMY))
         weather = Weather(schedule.window.lasts / 3, seconds)
-        simulated = predicted(
-            schedule, self.calibration, clients=self.wanted.processes, weather=weather
-        )
         wanted = replace(self.wanted, window=schedule.window)
         stop = Stopping(weather, self.show)
-        replayed = replay_one(
-            wanted, schedule, show=stop.show, during=stop.during, patience=TAIL, ground=ground
+        replayed, paces = self._replayed(
+            wanted, schedule, ground, show=stop.show, during=stop.during
+        )
+        simulated = predicted(
+            schedule, self.calibration, clients=self.wanted.processes, paces=paces, weather=weather
         )
         seen = measured_of(replayed, schedule)
         return Storm(self.candidate.name, STORMY, weather, simulated, seen), replayed
 
-
-@dataclass(frozen=True)
-class _Paced:
-    """Notes the machine's pace while sessions start; as a display, it is called twice a second."""
-
-    watch: PaceWatch
-    lasts: float
-    beside: Callable[[Watch], None]
-    noted: list[float] = field(default_factory=list)
-
-    def show(self, watch: Watch) -> None:
-        """Take what the pace was since the last call."""
-        self.beside(watch)
-        seconds, since = self.watch.seconds(), time.monotonic() - watch.begin
-        if 0 < since < self.lasts and not math.isnan(seconds):
-            self.noted.append(seconds)
-
-    @property
-    def mean(self) -> float:
-        """Of what was noted; nan of nothing."""
-        return float(np.mean(self.noted)) if self.noted else math.nan
+    def _replayed(
+        self, wanted: Wanted, schedule: Schedule, ground: Ground, **more: Any
+    ) -> tuple[Replayed, Paces]:
+        """Replay with servers and clients on processors of their own, whose pace is watched."""
+        cores = shared_out(cores_of() if wanted.space else self.calibration.servers)
+        with pace_watch(cores) as watch:
+            replayed = replay_one(
+                wanted, schedule, patience=TAIL, ground=ground, cores=cores, **more
+            )
+            return replayed, watch.paces(replayed.driven.begin)
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """One design at one load, in both executions; `pace` of the calibration and of this load, s."""
+    """One design at one load, in both executions.
+
+    Attributes:
+        design: which.
+        lasts: s in which sessions start.
+        simulated, seen: what came of them.
+        replayed: the measured one, whole.
+        pace: that the calibration is of, s; nan: unknown.
+        paces: of the processors meanwhile; None: nobody watched.
+    """
 
     design: str
     lasts: float
     simulated: Run
     seen: Run
     replayed: Replayed
-    pace: tuple[float, float] = (math.nan, math.nan)
+    pace: float = math.nan
+    paces: Paces | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -278,8 +274,12 @@ class Pairing:
             Figure(self.design, "servers_utilisation", said.servers / lasts, seen.servers / lasts),
             Figure(self.design, "clients_utilisation", said.clients / lasts, seen.clients / lasts),
         ]
-        if not any(map(math.isnan, self.pace)):
-            found.append(Figure(self.design, "pace_seconds", *self.pace))
+        if self.paces is not None and not math.isnan(self.pace):
+            until = self.paces.begin + lasts
+            for name in ("servers", "clients"):
+                meanwhile = getattr(self.paces, name).mean(self.paces.begin, until)
+                if not math.isnan(meanwhile):
+                    found.append(Figure(self.design, f"{name}_pace_seconds", self.pace, meanwhile))
         for name, those in said.connections.items():
             if (these := seen.connections.get(name)) is not None:
                 found += [

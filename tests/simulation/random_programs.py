@@ -91,6 +91,7 @@ class Writer:
     later: tuple[str, ...]  # programs that may be spawned
     items: list[Label | Step] = field(default_factory=list)
     labels: int = 0
+    spawns: int = 0  # each has a salt of its own, else two children have the same draws
 
     def label(self) -> Label:
         self.labels += 1
@@ -273,12 +274,9 @@ class Writer:
 
     def write_spawn(self) -> None:
         child = self.draw(st.sampled_from(self.later))
-        self.add(
-            s.Spawn(
-                child, self.draw(st.integers(1, 3)), self.draw(st.integers(1, 4)),
-                self.draw(st.booleans()),
-            )
-        )  # fmt: skip
+        self.spawns += 1
+        count, recipient = self.draw(st.integers(1, 3)), self.draw(st.booleans())
+        self.add(s.Spawn(child, count, self.spawns, recipient))
 
     def write_limit(self, place: Place) -> None:
         """Count against a limit for the time of a block."""
@@ -344,6 +342,7 @@ def models(draw: st.DrawFn) -> Model:
         counts[0, 8:20] = generator.poisson(draw(st.sampled_from([2, 20])), 12)
     n_servers = 1 + operators
     n_pools = 2 * operators + 1
+    moments = draw(st.sampled_from([1, 2, 200]))
     servers = np.array([draw(st.integers(1, 3)) for _ in range(n_servers)], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(servers)[:-1]]).astype(np.int64)
     if draw(st.booleans()):  # all stations have the same servers
@@ -382,7 +381,8 @@ def models(draw: st.DrawFn) -> Model:
         recipients=np.arange(accesses, dtype=np.int32),
         servers=servers,
         server_offset=offsets,
-        server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], n_servers)),
+        server_time=as_server_time(generator.choice([0.5, 1.0, 1.3], (n_servers, moments))),
+        moment=np.array([39], dtype=np.int64),  # nine minutes
         kind=generator.integers(0, 2, n_servers),
         follow_time=as_server_time(generator.choice([0.6, 1.0, 1.7], (n_servers, 2))),
         pool_slots=np.array([draw(st.integers(1, 3)) for _ in range(n_pools)], dtype=np.int64),

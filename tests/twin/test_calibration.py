@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +22,6 @@ from sandbox.twin.calibration import (
     mixed_of,
     read_calibration,
 )
-from sandbox.twin.pace import pace_watch
 from sandbox.twin.structure import inputs_of
 from tests.twin.small import write_scenario
 
@@ -88,26 +85,6 @@ def test_what_a_queue_of_different_steps_spares_is_found_again() -> None:
     found = mixed_of(crowds, made.steps)
     assert (found.servers, found.client) == (pytest.approx(0.3), 0.0)
     assert mixed_of([], made.steps) == Mixed()
-
-
-def test_on_a_slower_machine_what_processors_do_takes_longer() -> None:
-    made = calibration(beyond=0.002)
-    paced = Calibration({**MACHINE, "pace": 0.0004}, 1, made.steps)
-    step, slow = made.steps["login_totp"], paced.at_pace(0.0005).steps["login_totp"]
-    assert slow.processor == pytest.approx(1.25 * step.processor)
-    assert slow.client == pytest.approx(1.25 * step.client)
-    beside = slow.wall - slow.processor - slow.client
-    assert beside == pytest.approx(step.wall - step.processor - step.client)
-    for unknown in (made.at_pace(0.0005), paced.at_pace(math.nan)):
-        assert unknown.steps["login_totp"] == step
-
-
-def test_the_pace_is_watched_beside() -> None:
-    with pace_watch() as watch:
-        while math.isnan(seconds := watch.seconds()):
-            time.sleep(0.05)
-    assert 0 < seconds < 1
-    assert math.isnan(watch.seconds())  # it has ended
 
 
 @pytest.mark.parametrize("text", ["", "machine = 1", "[steps.tls_full]\nprocessor = 1\n", "é"])

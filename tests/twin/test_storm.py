@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
-from sandbox.twin.calibration import confine, cores_of
+from sandbox.twin.cores import confine, cores_of
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_storms
 from sandbox.twin.options import wanted_of
@@ -111,7 +111,7 @@ def test_more_crews_than_operators_is_one_line() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux")
 def test_a_core_less_is_one_for_what_is_started_too() -> None:
     program = (
-        "import subprocess, sys; from sandbox.twin.calibration import confine, cores_of;"
+        "import subprocess, sys; from sandbox.twin.cores import confine, cores_of;"
         "confine(1); print(cores_of(), flush=True);"
         "subprocess.run([sys.executable, '-c', "
         "'import os; print(len(os.sched_getaffinity(0)))'], check=True)"
