@@ -19,7 +19,7 @@ class _MailPolicy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         """Write a header."""
         if name.lower() != "subject" or str(value).isascii():
-            return super().fold(name, value)
+            return str(super().fold(name, value))
         words = Header(str(value), "utf-8", header_name=name).encode(linesep=self.linesep)
         return f"{name}: {words}{self.linesep}"
 
