@@ -14,7 +14,7 @@ from sandbox.conformance.cli_portability import portability
 from sandbox.conformance.client.drivers import PersonDriver
 from sandbox.conformance.client.judge import client_requirements
 from sandbox.conformance.client.session import PATIENCE as CLIENT_PATIENCE
-from sandbox.conformance.client.steps import SoftwareProfile
+from sandbox.conformance.client.steps import SoftwareAction, SoftwareProfile
 from sandbox.conformance.findings import EXIT, CheckResult, Report
 from sandbox.conformance.judge import PATIENCE
 from sandbox.conformance.reports import as_attestation, as_badge, as_html, as_junit
@@ -187,6 +187,9 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
+_ITS_OWN = tuple(f"#: {each.value}: " for each in SoftwareAction)
+
+
 def _summary(report: Report) -> None:
     counts = {each: sum(f.result is each for f in report.findings) for each in CheckResult}
     told = ", ".join(f"{count} {each.value}" for each, count in counts.items() if count)
@@ -194,6 +197,8 @@ def _summary(report: Report) -> None:
     for each in report.findings:
         if each.result in (CheckResult.FAIL, CheckResult.INCONCLUSIVE):
             click.echo(f"  {each.result.value}  {each.id}  [{each.clause}]  {each.why}")
-            if each.result is CheckResult.FAIL:
-                for line in each.evidence:
+            # Of what is not known, what the software or its script said of itself.
+            failed = each.result is CheckResult.FAIL
+            for line in each.evidence:
+                if failed or line.startswith(_ITS_OWN):
                     click.echo(f"      {line}")

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from sandbox.conformance.bench import Bench, Shared
 from sandbox.conformance.checks import CHECKS, Check
+from sandbox.conformance.checks.register import once
 from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
 from sandbox.conformance.findings import CheckResult, Finding, Report, Stop
 from sandbox.conformance.lab import Lab
@@ -86,19 +87,21 @@ def judge_operator(
 def _at(row: Requirement, check: Check, door: CheckedDoor, bench: Bench) -> Finding:
     """Ask one check at one door."""
     result, why = CheckResult.PASS, ""
+    # A check of the operator as a whole finds its doors itself.
+    at = "" if check.doors is once else f"{door.name} : "
     try:
         bench.answers(door)
         check.run(bench, door)
     except Stop as stop:
-        result, why = stop.result, f"{door.name} : {stop}"
+        result, why = stop.result, f"{at}{stop}"
     except UnreachableError as error:
         result, why = CheckResult.INCONCLUSIVE, f"injoignable / unreachable : {error}"
     except CutError:
-        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : connexion coupée / connection cut"
+        result, why = CheckResult.INCONCLUSIVE, f"{at}connexion coupée / connection cut"
     except SilentError:
-        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : pas de réponse / no answer"
+        result, why = CheckResult.INCONCLUSIVE, f"{at}pas de réponse / no answer"
     except TlsRefusedError as error:
-        result, why = CheckResult.INCONCLUSIVE, f"{door.name} : TLS : {error}"
+        result, why = CheckResult.INCONCLUSIVE, f"{at}TLS : {error}"
     finally:
         bench.close()
     return Finding(row.id, row.clause, result, why, bench.transcript.evidence)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from sandbox.conformance.api import check_client
 from sandbox.conformance.cli_check import check
 from sandbox.conformance.client.drivers import Script
 from sandbox.conformance.client.judge import client_requirements, judged
+from sandbox.conformance.client.record import Done, SessionRecord
 from sandbox.conformance.client.session import played
-from sandbox.conformance.client.steps import STEPS, SoftwareProfile, applies
+from sandbox.conformance.client.steps import STEPS, SoftwareAction, SoftwareProfile, applies
 from sandbox.conformance.findings import CheckResult, Finding, Report
 from sandbox.conformance.reports import as_html, as_junit
 from sandbox.live.space import LiveSpace
@@ -35,6 +37,30 @@ def test_software_that_never_comes_is_neither_good_nor_bad(space: LiveSpace) -> 
     report = check_client("true", space.folder.path, method="cps")
     assert report.verdict is CheckResult.INCONCLUSIVE
     assert found(report, CheckResult.PASS) | found(report, CheckResult.FAIL) == set()
+
+
+@pytest.mark.parametrize(
+    ("usual", "asked", "result"),
+    [(True, True, CheckResult.PASS), (True, False, CheckResult.FAIL),
+     (False, False, CheckResult.INCONCLUSIVE)],
+)  # fmt: skip
+def test_who_never_logs_in_does_not_fail_for_the_certificate_that_is_asked_for(
+    usual: bool, asked: bool, result: CheckResult
+) -> None:
+    def action(good: bool) -> Any:
+        visit = SimpleNamespace(
+            wire=SimpleNamespace(protocol="smtp", failed="", tls="TLSv1.3"),
+            dialogue=SimpleNamespace(lines=[("C", "AUTH")]),
+        )
+        return SimpleNamespace(
+            action=SoftwareAction.SEND, done=Done(worked=good), visits=(visit,),
+            logins=[(visit, SimpleNamespace(good=good))],
+        )  # fmt: skip
+
+    record = SessionRecord(SoftwareProfile.MAIL_CLIENT, "ecps", starttls=False)
+    record.played = {"send": [action(usual)], "asks-certificate": [action(asked)]}
+    report = judged(record, "essai", datetime.now(UTC), {"client-certificate-request"})
+    assert [each.result for each in report.findings] == [result]
 
 
 def test_a_program_that_hangs_is_ended_and_says_nothing(space: LiveSpace, tmp_path: Path) -> None:

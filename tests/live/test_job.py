@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from sandbox.conformance.software.clients import PEERS
+from sandbox.conformance.software.names import resolves
 from sandbox.live.job import environment, execute
 from sandbox.live.space import LiveSpace
 from tests.live.test_cli import UP, run, start
@@ -149,6 +150,45 @@ def test_the_gitlab_example_passes_and_reports(runner: dict[str, str], tmp_path:
     report = ET.parse(tmp_path / job["artifacts"]["reports"]["junit"])
     (suite,) = report.iter("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
+
+
+# The examples for an editor who asks whether his software complies, by a program that drives it.
+
+DRIVE = """#!/bin/sh
+hosts=$(python -c 'import json, os; print(json.loads(os.environ["MSS_STEP"])["hosts"])')
+export LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_MAX_HOSTENTS=9999 NSS_WRAPPER_HOSTS="$hosts"
+exec python {script} "$@"
+"""
+
+
+@pytest.mark.parametrize("forge", ["GitHub", "GitLab"])
+def test_the_example_of_conformity_passes_and_reports(
+    runner: dict[str, str], mss_space: LiveSpace, tmp_path: Path, forge: str
+) -> None:
+    if not resolves():
+        pytest.skip("libnss_wrapper is not installed (.ci/peers-operators)")
+    drive = tmp_path / "drive-it"
+    script = PAGE.parents[1] / "tests" / "conformance" / "clients" / "mail_python.py"
+    drive.write_text(DRIVE.format(script=script), "utf-8")
+    drive.chmod(0o755)
+    page = PAGE.with_name("conformance.md").read_text("utf-8")
+    step, job = (
+        yaml.safe_load(each) for each in re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    )
+    if forge == "GitHub":
+        commands = ['pip install "$MSS_SANDBOX"', *(each["run"] for each in step)]
+        files = ["report.xml", "report.html", "badge.svg", "attestation.html"]
+    else:
+        commands = job["conformity"]["script"]
+        files = [job["conformity"]["artifacts"]["reports"]["junit"]]
+    for command in commands:
+        # In a space that runs, and of some twenty steps two, which this software passes.
+        few = f"check client --space {mss_space.folder.path} --only client-sni --only client-quit"
+        few = command.replace("check client", few)
+        shell(few, tmp_path, {**runner, "GITHUB_SHA": "0123abcd"})
+    assert all((tmp_path / each).stat().st_size for each in files)
+    cases = [each.get("name") for each in ET.parse(tmp_path / "report.xml").iter("testcase")]
+    assert cases == ["client-sni", "client-quit"]
 
 
 JUNIT = PEERS / "junit" / "junit.jar"

@@ -69,11 +69,12 @@ class Look:
             for line in each.done.said:
                 self.transcript.note("#", f"{each.action.value}: {line}")
 
-    def shows(self, visit: RecordedConnection, *more: str) -> None:
-        """Show the end of a connection, and lines that say what of it."""
+    def shows(self, visit: RecordedConnection, *more: str, begin: bool = False) -> None:
+        """Show the end of a connection, or its beginning, and lines that say what of it."""
         wire = visit.wire
         self.transcript.note("#", f"{wire.protocol} {wire.failed or wire.tls}")
-        for who, line in visit.dialogue.lines[-_TAIL:]:
+        lines = visit.dialogue.lines
+        for who, line in lines[:_TAIL] if begin else lines[-_TAIL:]:
             self.transcript.note(who, line)
         for line in more:
             self.transcript.note("#", line)

@@ -54,7 +54,7 @@ def _(look: Look) -> None:
             hellos = visit.dialogue.said("EHLO")
             bad = [each for each in hellos if not good.fullmatch(each.words)]
             if not hellos or bad:
-                look.shows(visit)
+                look.shows(visit, begin=True)
                 raise NotMet(
                     "ne se présente pas par EHLO et un nom ou une adresse entre crochets",
                     "does not introduce itself by EHLO with a name or an address in brackets",

@@ -98,10 +98,12 @@ def _(look: Look) -> None:
         for visit in played.visits:
             hello, place = visit.wire.hello, played.needs.get(visit.wire.protocol)
             if hello is not None and place is not None and hello.name.lower() != place["host"]:
-                look.shows(visit, f"SNI: {hello.name or '-'}")
+                said = hello.name or "–"
+                look.shows(visit, f"SNI: {said}", begin=True)
                 raise NotMet(
-                    f"ne dit pas le nom du serveur à l'ouverture de TLS (« {hello.name} »)",
-                    f'does not say the server\'s name when TLS opens ("{hello.name}")',
+                    f"ne dit pas le nom du serveur à l'ouverture de TLS : {said}, pour"
+                    f" {place['host']}",
+                    f"does not say the server's name when TLS opens: {said}, for {place['host']}",
                 )
     _hellos(look)
 
@@ -137,17 +139,32 @@ def _(look: Look) -> None:
                 )
 
 
-@check("client-certificate-request", "asks-certificate")
+def _logs_in(played: PlayedAction) -> bool:
+    return any(login.good for _, login in played.logins)
+
+
+@check("client-certificate-request", "asks-certificate", "receive", "send")
 def _(look: Look) -> None:
-    for played in look.step("asks-certificate"):
-        if not any(login.good for _, login in played.logins):
-            look.says(played)
-            for visit in played.visits[-1:]:
-                look.shows(visit)
+    usual = {
+        each.action
+        for base in ("receive", "send")
+        for each in look.record.played.get(base, ())
+        if _logs_in(each)
+    }
+    failed = [each for each in look.step("asks-certificate") if not _logs_in(each)]
+    # Who does not log in where nothing is asked for does not fail for what is asked.
+    for played in sorted(failed, key=lambda each: each.action not in usual):
+        look.says(played)
+        look.shows(played.visits[-1])
+        if played.action in usual:
             raise NotMet(
                 "échoue quand le serveur demande un certificat sans l'exiger ; n'en envoyer aucun",
                 "fails where the server asks for a certificate and requires none; send none",
             )
+        raise Unsure(
+            "ne s'authentifie pas non plus quand aucun certificat n'est demandé",
+            "does not log in where no certificate is asked for either",
+        )
 
 
 def _refuses(look: Look, step: str, french: str, english: str) -> None:
@@ -155,7 +172,7 @@ def _refuses(look: Look, step: str, french: str, english: str) -> None:
         for visit in played.visits:
             told = [each for each in visit.dialogue.commands if each.verb not in _HARMLESS]
             if visit.wire.tls and (told or visit.dialogue.logins):
-                look.shows(visit)
+                look.shows(visit, begin=True)
                 raise NotMet(french, english)
 
 
