@@ -216,6 +216,10 @@ def test_software_waits_as_long_as_it_was_seen_to_wait(
         ("=== TLS no local certificate set\n*** No type succeeded", "*** No type succeeded"),
         ("reading\nnot found", "not found"),
         ("", "nothing said"),
+        (
+            "\x1b>OAUTH token is too big: 1024\nNo authenticators available or wrong credentials",
+            "OAUTH token is too big: 1024",
+        ),
     ],
 )
 def test_the_line_that_says_most_is_told(said: str, why: str) -> None:
