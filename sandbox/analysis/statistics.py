@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 __all__ = [
     "Estimate", "PairedDifference", "estimate", "finite", "paired_difference",
@@ -90,7 +90,7 @@ def estimate(
 
 def _quantile(n: int, level: float) -> float:
     """Return Student's quantile for an interval from n values."""
-    return float(stats.t.ppf((1 + level) / 2, n - 1))
+    return float(stdtrit(n - 1, (1 + level) / 2))
 
 
 def replications_needed(

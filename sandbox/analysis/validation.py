@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import chdtri, stdtrit
 
 from sandbox.analysis.cases import Family, QueueCase
 from sandbox.observations.schema import Phase
@@ -76,11 +76,11 @@ class RatioEstimate:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the interval that misses the truth with probability `alpha`."""
-        half = float(stats.t.ppf(1 - alpha / 2, len(self.above) - 1)) * self.standard_error
+        half = float(stdtrit(len(self.above) - 1, 1 - alpha / 2)) * self.standard_error
         low, high = self.value - half, self.value + half
         if self.events < FEW:
             unit = self.weight / float(self.below.sum())
-            most = float(stats.chi2.ppf(1 - alpha / 2, 2 * self.events + 2)) / 2
+            most = float(chdtri(2 * self.events + 2, alpha / 2)) / 2
             low = min(low, self.value - (most - self.events) * unit)
             high = max(high, self.value + (most - self.events) * unit)
         return max(0.0, low), min(high, self.most)

@@ -90,9 +90,14 @@ class Transcript:
         """The last lines."""
         return tuple(self._shown(each) for each in self._lines)
 
-    def _shown(self, line: str) -> str:
+    def masked(self, text: str) -> str:
+        """Return a text without the secrets in it; it must not have been cut before."""
         for secret in sorted(self._secrets, key=len, reverse=True):
-            line = line.replace(secret, _MASK)
+            text = text.replace(secret, _MASK)
+        return text
+
+    def _shown(self, line: str) -> str:
+        line = self.masked(line)
         line = "".join(each if each.isprintable() else "\ufffd" for each in line)
         return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 

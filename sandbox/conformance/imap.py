@@ -31,7 +31,7 @@ class ImapAnswer:
     data: tuple[bytes, ...]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.text}"[:90]
+        return f"{self.kind} {self.text}"
 
     @property
     def code(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ __all__ = ["PATIENCE", "judge_operator"]
 PATIENCE = 10.0  # s that a message may take; a person would wait longer, a control may not
 # Nothing else is asked of an operator under load, or while it is being killed.
 _LAST = ("load-sustained", "kept-after-crash")
+
+
+# What a server said is cut here, after secrets that it repeats were masked.
+_QUOTED = re.compile(r'([«"][^«»"]{90})[^«»"]+')
 
 
 def judge_operator(
@@ -104,4 +109,5 @@ def _at(row: Requirement, check: Check, door: CheckedDoor, bench: Bench) -> Find
         result, why = CheckResult.INCONCLUSIVE, f"{at}TLS : {error}"
     finally:
         bench.close()
+    why = _QUOTED.sub(r"\1…", bench.transcript.masked(why))
     return Finding(row.id, row.clause, result, why, bench.transcript.evidence)

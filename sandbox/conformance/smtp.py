@@ -32,7 +32,7 @@ class SmtpReply:
         return self.code >= 400
 
     def __str__(self) -> str:
-        return f"{self.code} {self.lines[-1] if self.lines else ''}"[:90]
+        return f"{self.code} {self.lines[-1] if self.lines else ''}"
 
     def keywords(self) -> dict[str, list[str]]:
         """Return what EHLO offers: keyword and its parameters."""

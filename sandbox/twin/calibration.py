@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from sandbox.space.errors import UserError
 from sandbox.space.files import write_whole
@@ -128,7 +128,7 @@ def measured(
     half = 0.0
     if len(blocks) > 1:
         error = blocks.std(ddof=1) / np.sqrt(len(blocks))
-        half = float(stats.t.ppf(0.975, len(blocks) - 1) * error)
+        half = float(stdtrit(len(blocks) - 1, 0.975) * error)
     mean = max(0.0, float(blocks.mean()))
     own = float(np.mean(client)) if len(client) else 0.0
     return Measured(

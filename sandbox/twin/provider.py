@@ -140,8 +140,9 @@ def calibrate_provider(
             ) from None
     with httpx.Client(verify=verify, trust_env=False, timeout=PATIENCE) as client:
         bench = _Bench(provider, client, answer)
-        bench.watch_rest()
         for number in range(-warm, blocks):
+            if number == 0:
+                bench.watch_rest()  # once it is warm: what it compiles meanwhile is no rest
             show(f"{number + warm + 1}/{blocks + warm}")
             bench.block(counts=number >= 0)
     machine = {**machine_of(), "provider": bench.metadata["issuer"]}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from sandbox.live.cast import CastSize
 from sandbox.space.candidates import Candidate, candidates
@@ -118,7 +118,7 @@ def _interval(values: Floats, statistic: Callable[[Floats], float]) -> tuple[flo
         return None
     batches = [statistic(part) for part in np.array_split(values, min(BATCHES, len(values) // 5))]
     spread = float(np.std(batches, ddof=1)) / math.sqrt(len(batches))
-    half = float(stats.t.ppf(0.975, len(batches) - 1)) * spread
+    half = float(stdtrit(len(batches) - 1, 0.975)) * spread
     middle = statistic(values)
     return middle - half, middle + half
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import pytest
 from lxml import etree
 
+from sandbox.conformance.bench import Bench
+from sandbox.conformance.checks import CHECKS, Check
+from sandbox.conformance.checks.register import refuse, smtps
 from sandbox.conformance.connection import Pipe, SilentError
 from sandbox.conformance.findings import EXIT, CheckResult, Finding, Report
 from sandbox.conformance.judge import judge_operator
@@ -128,6 +131,21 @@ def test_no_report_holds_a_secret(pki: Pki, subject: Subject, breaks: str) -> No
     coded = [base64.b64encode(each.encode()).decode().rstrip("=")[4:-4] for each in secrets]
     for text in texts:
         assert not [each for each in (*secrets, *coded) if each in text]
+
+
+def test_a_reason_masks_a_secret_that_a_server_repeats_then_is_cut(
+    pki: Pki, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(bench: Bench, _door: CheckedDoor) -> None:
+        bench.plain("anne", "a-secret-of-anne")
+        raise refuse("x" * 80 + " a-secret-of-anne " + "x" * 500, "repris", "repeated")
+
+    monkeypatch.setitem(CHECKS, "smtp-quit", Check("smtp-quit", smtps, run))
+    judged = judge_operator(subject, Memory(pki), only={"smtp-quit"})
+    (one,) = judged.findings
+    assert "a-secret" not in one.why
+    assert "x *** xx" in one.why
+    assert len(one.why) < 2_000
 
 
 def test_json_is_the_contract(pki: Pki, subject: Subject) -> None:

@@ -259,8 +259,10 @@ def test_a_real_keycloak_is_calibrated_as_a_foreign_provider(keycloak, tmp_path)
     found = calibrate_provider(CibaProvider.of(path), blocks=1, warm=0, answer=answer)
     assert set(found.steps) == set(PROVIDER_STEPS)
     for name, step in found.steps.items():
-        assert 0 < step.processor < 5, name  # of its process, or what was waited for
+        # Beyond what it does at rest, which of one that still compiles is as much as a poll.
+        assert 0 <= step.processor < 5, name
         assert 0 < step.client < step.wall + 1, name
+    assert found.steps["psc_token"].processor > 0
     found.write(tmp_path / "calibration.toml")
     scenario = tmp_path / "with.toml"
     scenario.write_text('calibration = "calibration.toml"\n' + DEMO.read_text("utf-8"), "utf-8")
