@@ -28,15 +28,10 @@ DEMO = Path(__file__).parents[2] / "scenarios" / "demo.toml"
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSpace]:
     """Two operators under two designs; nobody answers a telephone but the tests.
 
-    Operators give Pro Santé Connect up after three seconds: half a minute is long for a test. They
-    leave no telephone in peace: what one test has refused is no answer to the next.
+    Operators leave no telephone in peace: what one test has refused is no answer to the next.
     """
     scenario = tmp_path_factory.mktemp("scenario") / DEMO.name
-    scenario.write_text(
-        DEMO.read_text("utf-8").replace("[backends.psc]\n", "[backends.psc]\ntimeout = 3.0\n")
-        + "\n[policies]\npeace_seconds = 0\n",
-        "utf-8",
-    )
+    scenario.write_text(DEMO.read_text("utf-8") + "\n[policies]\npeace_seconds = 0\n", "utf-8")
     options = LiveOptions(
         scenario=str(scenario),
         designs=("single-endpoint", "multi-endpoint"), operators=2, totp_share=3_600.0,

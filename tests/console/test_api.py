@@ -235,8 +235,10 @@ def test_what_a_fault_costs_is_what_the_description_predicts(
     found = {each["design"]: each for each in api.get("/costs").json()["costs"]}
     shared, apart = (found[name] for name in ("single-endpoint", "multi-endpoint"))
     assert 0 < apart["failed"] < shared["failed"]
+    refused = api.get("/connections?outcome=refused&limit=100").json()["connections"]
     for each in (shared, apart):
-        assert each["failed"] == pytest.approx(each["predicted"] * each["done"]), each
+        why = [(e["design"], e["protocol"], e["method"], e["reason"]) for e in refused]
+        assert each["failed"] == pytest.approx(each["predicted"] * each["done"]), (each, why)
 
 
 @pytest.mark.parametrize(
