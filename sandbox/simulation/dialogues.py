@@ -47,7 +47,7 @@ from sandbox.space.scenario import Scenario
 from sandbox.space.sections.people import Software
 from sandbox.space.years import share_to_citizens
 
-__all__ = ["RELAY_GROUP", "Dialogues", "group_of"]
+__all__ = ["RELAY_GROUP", "RELAY_TRIPS", "Dialogues", "group_of"]
 
 METHOD_LIST = tuple(Method)
 NUMBER_OF = {method: number for number, method in enumerate(METHOD_LIST)}

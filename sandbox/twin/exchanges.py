@@ -13,12 +13,12 @@ processor (a station of its own), what passes beside both processors, the server
 | SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
 | first code, first sight of a card | what it takes beside a login that was seen before |
 | first sight of a robot's certificate | nothing: robots share one, asked about for all |
-| Pro Santé Connect | request, poll and answer, each as measured |
+| Pro Santé Connect | request, poll and answer, each as measured, in the turns that they take |
 | a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
 | TLS session ticket | kept once the session has read something, not as it begins |
 | mail | its exchanges, then the end of the connection, which those who keep it put off |
-| relay | the mean over messages that stay and that leave, and that their recipients fetch them |
+| relay | exchanges of the mean over messages that stay and that leave; recipients fetch them |
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.observations.schema import Phase, Protocol
-from sandbox.simulation.dialogues import RELAY_GROUP
+from sandbox.simulation.dialogues import RELAY_GROUP, RELAY_TRIPS
 from sandbox.simulation.model import PACE_BITS, Model
 from sandbox.simulation.program import Column
 from sandbox.simulation.steps import Op, Purpose, Scope
@@ -52,8 +52,10 @@ HANDSHAKE = 3  # exchanges of TCP, TLS 1.3 and the greeting
 MOMENT = 26  # 2**26 ns, 67 ms: a moment of one pace
 MOMENTS = 1_024  # 69 s
 MAIL = 3  # exchanges of mail work after the login
+ASKED = 3  # turns of a question to Pro Santé Connect: the operator asks, it answers, he goes on
 METHOD_LIST = tuple(Method)
 Row = NDArray[np.int64]
+RELAY = round(RELAY_TRIPS) + MAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,6 @@ class _Service:
     def times(self, factor: float) -> _Service:
         """Return a part of it, or a multiple."""
         return _Service(self.kind, *(factor * each for each in self._seconds))
-
-    def plus(self, other: _Service) -> _Service:
-        """Return both, one after the other."""
-        both = zip(self._seconds, other._seconds, strict=True)
-        return _Service(self.kind, *(mine + its for mine, its in both))
 
     def beyond(self, other: _Service) -> _Service:
         """Return what it takes more than another."""
@@ -334,16 +331,18 @@ class _Writer:
             yield self._row(row, op=Op.STAMP, index=KNOWN)
         elif purpose == Purpose.RELAY_LINK:
             relay, fetch = cost["relay"].beyond(cost["submit"]), cost["fetch"].beyond(cost["look"])
-            if row[Column.SCOPE] == Scope.NATIONAL:  # to a citizen
-                yield self._served(row, phase, relay.server)
-                return
-            yield self._served(row, phase, relay.server.times(self.far).plus(fetch.server))
+            citizen = row[Column.SCOPE] == Scope.NATIONAL
+            yield from self._turns(
+                row, phase, relay.server.times(1 if citizen else self.far), RELAY
+            )
+            if not citizen:
+                yield from self._turns(row, phase, fetch.server, MAIL)
         else:
             step = {
                 Purpose.PSC_REQUEST: cost["ciba_request"].beyond(cost["login_totp_again"]),
                 Purpose.SMS_GATEWAY: cost["ciba_request"].beyond(cost["login_totp_again"]),
             }.get(Purpose(purpose), cost["ciba_poll"])
-            yield self._served(row, phase, step.server)
+            yield from self._turns(row, phase, step.server, ASKED)
 
     def _first_time(self, row: Row) -> Iterator[Row]:
         """What a login takes more the first time."""
@@ -353,7 +352,7 @@ class _Writer:
             yield from self._exchange(row, Phase.SASL, more)
         else:
             more = cost["ciba_answer"].beyond(cost["ciba_poll"])
-            yield self._served(row, Phase.BACKEND, more.server)
+            yield from self._turns(row, Phase.BACKEND, more.server, ASKED)
         yield row
 
     def _joined(self, row: Row) -> Iterator[Row]:
@@ -369,8 +368,9 @@ class _Writer:
     def _polled(self, row: Row) -> Iterator[Row]:
         """In place of being told the answer: polls until it is there."""
         yield self._row(row, op=Op.DELAY, phase=-1, seconds=self.interval)
-        yield self._served(row, -1, self.cost["ciba_poll"].server)
-        yield self._row(row, op=Op.PENDING, skip=-2)
+        turns = list(self._turns(row, -1, self.cost["ciba_poll"].server, ASKED))
+        yield from turns
+        yield self._row(row, op=Op.PENDING, skip=-1 - len(turns))
 
     # ------------------------------------------------------------------ what they are made of
 
@@ -404,6 +404,11 @@ class _Writer:
         yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
         if cost.server.idle > 0:  # TCP and the first half of a handshake wait for no server
             yield self._served(row, phase, cost.server)
+
+    def _turns(self, row: Row, phase: int, service: _Service, count: int) -> Iterator[Row]:
+        """Return a service in as many turns, between which others have theirs."""
+        for _ in range(count if service.idle > 0 else 0):
+            yield self._served(row, phase, service.times(1 / count))
 
     def _served(self, row: Row, phase: int, service: _Service, *, client: bool = False) -> Row:
         """Return a service of the servers' event loop, or of the clients'."""

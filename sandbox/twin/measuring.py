@@ -70,6 +70,7 @@ CROWD = 2  # times as many sessions, all at once: what a step takes in a queue
 REST_SECONDS = 2.0  # over which the servers at rest are watched
 HELD = 10  # logins that are held at once
 HELD_BLOCKS = 3
+HELD_GAP = 0.02  # s between two of them, in which one is held
 MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
 _SHARE = 86_400.0
 
@@ -269,8 +270,8 @@ class _Bench:
                 for session in sessions:
                     await session.shake()
                 await asyncio.sleep(SETTLE)
-                # One after the other within an interval, or all at once: so do their polls come.
-                gap = 0.0 if crowd else interval / (HELD + 2)
+                # One after the other, or all at once: so do their polls come.
+                gap = 0.0 if crowd else HELD_GAP
                 begin, start = await self._spent(), time.monotonic()
 
                 async def login(at: float, session: Stepped, start: float = start) -> None:
