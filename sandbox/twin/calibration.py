@@ -29,6 +29,7 @@ __all__ = [
     "Measured",
     "Mixed",
     "Taken",
+    "in_sessions",
     "kind_of",
     "machine_of",
     "measured",
@@ -181,6 +182,37 @@ def mixed_of(crowds: Sequence[Crowd], steps: Mapping[str, Measured]) -> Mixed:
     return Mixed(*(float(each) for each in np.clip((alone - own - taken) / other, 0.0, 1.0)))
 
 
+def in_sessions(steps: Mapping[str, Measured], crowds: Sequence[Crowd]) -> dict[str, Measured]:
+    """Return what steps take where each follows the one before it in a session, at once.
+
+    Measured step by step, each begins after a pause, with cold caches; all take the same share of
+    that within a session.
+
+    Args:
+        steps: what each takes after a pause.
+        crowds: sessions, whole, one after the other; none: nothing is known of it.
+    """
+    if not crowds:
+        return dict(steps)
+    alone, taken = np.zeros(2), np.zeros(2)
+    for crowd in crowds:
+        taken += (crowd.servers, crowd.client)
+        for name, count in crowd.done.items():
+            alone += count * np.array([steps[name].processor, steps[name].client])
+    servers, client = (_share(*each) for each in zip(taken, alone, strict=True))
+
+    def within(step: Measured) -> Measured:
+        spared = step.processor * (1 - servers) + step.client * (1 - client)
+        return replace(
+            step, processor=step.processor * servers, low=step.low * servers,
+            high=step.high * servers, client=step.client * client, wall=step.wall - spared,
+            p50=step.p50 - spared, p95=step.p95 - spared,
+            follow=_share(step.follow, servers), follow_client=_share(step.follow_client, client),
+        )  # fmt: skip
+
+    return {name: within(step) for name, step in steps.items()}
+
+
 def _share(part: float, whole: float) -> float:
     """Return what a queue leaves of a service: more than nothing, no more than all."""
     return min(1.0, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
@@ -188,7 +220,7 @@ def _share(part: float, whole: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Sessions at different steps at once.
+    """Sessions at different steps at once, or one after the other.
 
     Attributes:
         done: how often each step was done.

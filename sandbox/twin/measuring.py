@@ -37,6 +37,7 @@ from sandbox.twin.calibration import (
     Calibration,
     Crowd,
     Taken,
+    in_sessions,
     machine_of,
     measured,
     mixed_of,
@@ -133,6 +134,7 @@ class _Bench:
         self.taken: defaultdict[str, Taken] = defaultdict(Taken)
         self.crowded: defaultdict[str, Taken] = defaultdict(Taken)  # many sessions at once
         self._mixture: list[Crowd] = []  # sessions at different steps at once
+        self._in_turn: list[Crowd] = []  # whole sessions, one after the other
         self._rest = 0.0  # processor of the servers at rest, s/s
         sheet = host.sheet
         self._rules = Rules(
@@ -159,7 +161,8 @@ class _Bench:
             "TLS, TOTP, IMAP": lambda: self._totp(totp),
             "certificat / certificate": lambda: self._certificate(cards),
             "messages": lambda: self._mail(totp, far),
-            "mélange / mixture": lambda: self._all_at_once(totp, cards, far),
+            "sessions": lambda: self._sessions(totp, cards, far, crowd=False),
+            "mélange / mixture": lambda: self._sessions(totp, cards, far, crowd=True),
             "eCPS, CIBA": lambda: self._held(telephones),
         })  # fmt: skip
 
@@ -180,7 +183,8 @@ class _Bench:
         await self._measure({
             "mot de passe / password": lambda: self._totp(people),
             "messages": lambda: self._mail(people, far),
-            "mélange / mixture": lambda: self._all_at_once(people, [], far),
+            "sessions": lambda: self._sessions(people, [], far, crowd=False),
+            "mélange / mixture": lambda: self._sessions(people, [], far, crowd=True),
         })  # fmt: skip
 
     def calibration(self, servers: int) -> Calibration:
@@ -194,10 +198,12 @@ class _Bench:
             for name in STEPS
             if name in self.taken
         }
-        crowds = [
-            Crowd(each.done, unit * each.servers, unit * each.client) for each in self._mixture
-        ]
-        return Calibration(machine, servers, steps, mixed_of(crowds, steps))
+        in_turn, mixture = (
+            [Crowd(each.done, unit * each.servers, unit * each.client) for each in crowds]
+            for crowds in (self._in_turn, self._mixture)
+        )
+        steps = in_sessions(steps, in_turn)
+        return Calibration(machine, servers, steps, mixed_of(mixture, steps))
 
     async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
         try:
@@ -295,26 +301,37 @@ class _Bench:
                 for session in sessions:
                     await session.leave()
 
-    async def _all_at_once(
-        self, people: Sequence[AccessMemory], cards: Sequence[AccessMemory | None], far: str
-    ) -> None:
-        """Sessions of all kinds at once, each at another step."""
+    async def _sessions(
+        self, people: Sequence[AccessMemory], cards: Sequence[AccessMemory | None], far: str, *,
+        crowd: bool,
+    ) -> None:  # fmt: skip
+        """Sessions of all kinds: at once, each at another step, or one after the other."""
         among = zip(itertools.cycle(people), itertools.cycle(cards or [None]), strict=False)
         for number in range(-WARM, MIXTURES * self._blocks):
             done: Counter[str] = Counter()
             visits = []
-            for turn, (person, card) in enumerate(itertools.islice(among, CROWD * self._each)):
+            count = CROWD * self._each if crowd else 1
+            for turn, (person, card) in enumerate(itertools.islice(among, count)):
                 each = visits_of(person, card, far)
                 visits.append([*each[turn % len(each) :], *each[: turn % len(each)]])
             await asyncio.sleep(SETTLE)
             start, begin, own = time.monotonic(), await self._spent(), time.process_time()
-            await asyncio.gather(*(conducted(each, done) for each in visits))
-            client = time.process_time() - own
+            away = 0.0
+            if crowd:
+                await asyncio.gather(*(conducted(each, done) for each in visits))
+            for visit in () if crowd else itertools.chain(*visits):
+                await conducted([visit], done)
+                pause = time.process_time()
+                await asyncio.sleep(GAP)
+                away += time.process_time() - pause
+            client = time.process_time() - own - away
             await asyncio.sleep(SETTLE)
             spent = await self._spent()
             if number >= 0 and not math.isnan(spent):
                 unit, own_unit = self._units(start)
-                self._mixture.append(Crowd(done, (spent - begin) / unit, client / own_unit))
+                (self._mixture if crowd else self._in_turn).append(
+                    Crowd(done, (spent - begin) / unit, client / own_unit)
+                )
 
     # Measuring ---------------------------------------------------------------------------------
 

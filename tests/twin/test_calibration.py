@@ -19,6 +19,7 @@ from sandbox.twin.calibration import (
     Measured,
     Mixed,
     measured,
+    in_sessions,
     mixed_of,
     read_calibration,
 )
@@ -85,6 +86,25 @@ def test_what_a_queue_of_different_steps_spares_is_found_again() -> None:
     found = mixed_of(crowds, made.steps)
     assert (found.servers, found.client) == (pytest.approx(0.3), 0.0)
     assert mixed_of([], made.steps) == Mixed()
+
+
+def test_steps_take_what_whole_sessions_took_of_them() -> None:
+    """Sessions, one after the other, that took 0.8 of the servers and 0.9 of the client."""
+    made = calibration(follow=0.5)
+    done = {"tls_full": 3, "look": 2, "goodbye": 3}
+    servers = 0.8 * sum(count * made.steps[name].processor for name, count in done.items())
+    crowds = [Crowd(done, servers, 0.9 * 8 * CLIENT)] * 2
+    found = in_sessions(made.steps, crowds)
+    for name, before in made.steps.items():
+        after = found[name]
+        assert after.processor == pytest.approx(0.8 * before.processor)
+        assert after.client == pytest.approx(0.9 * CLIENT)
+        # What passes beside both is as long, and a queue takes what it took.
+        assert after.wall - after.processor - after.client == pytest.approx(
+            before.wall - before.processor - before.client
+        )
+        assert after.follow * after.processor == pytest.approx(0.5 * before.processor)
+    assert in_sessions(made.steps, []) == made.steps
 
 
 @pytest.mark.parametrize("text", ["", "machine = 1", "[steps.tls_full]\nprocessor = 1\n", "é"])
