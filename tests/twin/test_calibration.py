@@ -18,8 +18,8 @@ from sandbox.twin.calibration import (
     Crowd,
     Measured,
     Mixed,
-    measured,
     in_sessions,
+    measured,
     mixed_of,
     read_calibration,
 )
