@@ -57,6 +57,7 @@ STEPS: dict[str, str] = {
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
 MIXED = "of what a step spares after its own kind, the share that it spares after another kind"
+MOST_SHARE = 2.0  # of what it takes within a session: a crowd of strangers may spare less
 LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring
 # What only an operator of ours can be asked to do; a foreign one may not have it (`--space`).
 OPTIONAL = frozenset({
@@ -100,16 +101,26 @@ class Taken:
     processor: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     client: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)  # of the wall, what is neither, s
 
-    def parts(self, unit: float = 1.0) -> tuple[list[float], list[float], list[float]]:
-        """Return them in the order of `measured`; processor times are in units of so many s."""
-        return [unit * e for e in self.processor], self.wall, [unit * e for e in self.client]
+    def measured(self, unit: float, crowd: Taken) -> Measured:
+        """Return the figures of the step; processor times are in units of so many s.
 
-    def means(self, unit: float = 1.0) -> tuple[float, float] | None:
-        """Servers' and client's mean, s; None of nothing."""
-        if not self.processor:
-            return None
-        return unit * fmean(self.processor), unit * fmean(self.client)
+        The wall is that of the pace that the unit is of.
+
+        Args:
+            unit: s.
+            crowd: what was taken of it when many did it at once; nothing: not measured.
+        """
+        servers, client = ([unit * e for e in each] for each in (self.processor, self.client))
+        many = None
+        if crowd.processor:
+            many = unit * fmean(crowd.processor), unit * fmean(crowd.client)
+        found = measured(servers, self.wall, client, many=many)
+        if not self.beside:
+            return found
+        wall = found.processor + found.client + max(0.0, fmean(self.beside))
+        return replace(found, wall=wall)
 
 
 def measured(
@@ -179,14 +190,16 @@ def mixed_of(crowds: Sequence[Crowd], steps: Mapping[str, Measured]) -> Mixed:
             own += spared * share
             other += spared * (1 - share)
     taken = np.sum([(each.servers, each.client) for each in crowds], axis=0)
-    return Mixed(*(float(each) for each in np.clip((alone - own - taken) / other, 0.0, 1.0)))
+    spares = other > 0  # else both are the same
+    shares = np.divide(alone - own - taken, other, out=np.ones(2), where=spares)
+    return Mixed(*(float(each) for each in np.clip(shares, 0.0, 1.0)))
 
 
 def in_sessions(steps: Mapping[str, Measured], crowds: Sequence[Crowd]) -> dict[str, Measured]:
     """Return what steps take where each follows the one before it in a session, at once.
 
-    Measured step by step, each begins after a pause, with cold caches; all take the same share of
-    that within a session.
+    Measured step by step, each begins after a pause, with cold caches; all are taken to take the
+    same share of that within a session, those too that these sessions do not have.
 
     Args:
         steps: what each takes after a pause.
@@ -207,15 +220,16 @@ def in_sessions(steps: Mapping[str, Measured], crowds: Sequence[Crowd]) -> dict[
             step, processor=step.processor * servers, low=step.low * servers,
             high=step.high * servers, client=step.client * client, wall=step.wall - spared,
             p50=step.p50 - spared, p95=step.p95 - spared,
-            follow=_share(step.follow, servers), follow_client=_share(step.follow_client, client),
+            follow=_share(step.follow, servers, MOST_SHARE),
+            follow_client=_share(step.follow_client, client, MOST_SHARE),
         )  # fmt: skip
 
     return {name: within(step) for name, step in steps.items()}
 
 
-def _share(part: float, whole: float) -> float:
-    """Return what a queue leaves of a service: more than nothing, no more than all."""
-    return min(1.0, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
+def _share(part: float, whole: float, most: float = 1.0) -> float:
+    """Return what a queue leaves of a service: more than nothing, no more than `most`."""
+    return min(most, max(LEAST_SHARE, part / whole)) if whole > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +267,7 @@ class Calibration:
     """What was measured on a machine.
 
     Attributes:
-        machine: processor, cores, python, load_average, date; pace, s, that these times are of.
+        machine: processor, cores, python, load_average, date; pace_seconds, which the times are of.
         servers: event loops that the servers of a space share, hence how many of them work at once.
         steps: by name, those of STEPS; of OPTIONAL, those that could be measured.
         mixed: what a queue of different steps spares.
@@ -271,7 +285,7 @@ class Calibration:
     @property
     def pace(self) -> float:
         """What a fixed piece of work takes at the pace that these times are of, s; nan: unknown."""
-        return float(self.machine.get("pace", math.nan))
+        return float(self.machine.get("pace_seconds", math.nan))
 
     def with_loops(self, loops: int) -> Calibration:
         """Return the same of operators on so many event loops, each in a process of its own."""

@@ -72,7 +72,7 @@ class Figure:
 
     logins_per_second; servers_utilisation and clients_utilisation, processor seconds a second;
     peak_connections and mean_connections of an endpoint, all operators together (`Connections`);
-    pace_seconds of the machine (`pace`), when it was calibrated and at this load.
+    servers_pace_seconds and clients_pace_seconds (`pace`), when calibrated and at this load.
     """
 
     design: str

@@ -89,7 +89,7 @@ class _Service:
         return self._percent(self.after), self._percent(self.follow)
 
     def _percent(self, seconds: float) -> int:
-        return max(1, min(100, round(100 * seconds / self.idle))) if self.idle > 0 else 100
+        return max(1, round(100 * seconds / self.idle)) if self.idle > 0 else 100
 
     @property
     def _seconds(self) -> tuple[float, float, float]:

@@ -47,6 +47,8 @@ class Order:
         folder: where the space lives.
         seed: of its directory.
         share: seconds for which a one-time code that was used lets its client in again.
+        known: seconds for which a certificate that was found good is not asked about again; None:
+            as the scenario says.
         processes: that operators are shared out to; 0: all are in this one.
         at: scenario's time at the start, ISO 8601; None: as `up` takes it.
     """
@@ -59,6 +61,7 @@ class Order:
     folder: str
     seed: int = 1
     share: float = 0.0
+    known: float | None = None
     processes: int = 0
     at: str | None = None
 
@@ -166,7 +169,7 @@ def _options(tree: dict[str, Any]) -> Any:
         # One that is started again has its block.
         block=None if Path(tree["folder"]).exists() else free_block(),
         cast=CastSize(**tree["cast"]), processes=tree["processes"],
-        seed=tree["seed"], totp_share=tree["share"],
+        seed=tree["seed"], totp_share=tree["share"], revocation_cache=tree["known"],
         at=None if at is None else datetime.fromisoformat(at),
     )  # fmt: skip
 

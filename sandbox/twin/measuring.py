@@ -39,7 +39,6 @@ from sandbox.twin.calibration import (
     Taken,
     in_sessions,
     machine_of,
-    measured,
     mixed_of,
 )
 from sandbox.twin.cores import cores_of, place, shared_out
@@ -74,6 +73,7 @@ HELD_BLOCKS = 3
 HELD_GAP = 0.02  # s between two of them, in which one is held
 MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
 _SHARE = 86_400.0
+_KNOWN = 3_600.0  # s: a card that was seen is one that was seen, to the end
 
 
 def calibrate(
@@ -107,6 +107,7 @@ def calibrate(
         order = Order(
             scenario=scenario, designs=(DESIGN,), login_policy="external", operators=2,
             cast=CastSize(people=people), folder=f"{folder}/space", share=_SHARE,
+            known=_KNOWN,
         )  # fmt: skip
         with hosted(order, cores.servers) as host, pace_watch(cores) as pace:
             bench = _Bench(host, blocks, each, show, pace)
@@ -157,12 +158,13 @@ class _Bench:
         far = self._holders(second, Method.TOTP)[0].account.address
         await self._warm_up(totp[-1])
         telephones = self._holders(first, Method.ECPS)
+        seen = (self._blocks + WARM) * (1 + CROWD) * self._each
         await self._measure({
             "TLS, TOTP, IMAP": lambda: self._totp(totp),
             "certificat / certificate": lambda: self._certificate(cards),
             "messages": lambda: self._mail(totp, far),
-            "sessions": lambda: self._sessions(totp, cards, far, crowd=False),
-            "mélange / mixture": lambda: self._sessions(totp, cards, far, crowd=True),
+            "sessions": lambda: self._sessions(totp[:seen], cards[:seen], far, crowd=False),
+            "mélange / mixture": lambda: self._sessions(totp[:seen], cards[:seen], far, crowd=True),
             "eCPS, CIBA": lambda: self._held(telephones),
         })  # fmt: skip
 
@@ -192,9 +194,9 @@ class _Bench:
         paces = self._pace.paces()
         pace = fmean((paces.servers.mean(), paces.clients.mean()))
         unit = 1.0 if math.isnan(pace) else pace
-        machine = machine_of() | ({} if math.isnan(pace) else {"pace": pace})
+        machine = machine_of() | ({} if math.isnan(pace) else {"pace_seconds": pace})
         steps = {
-            name: measured(*self.taken[name].parts(unit), many=self.crowded[name].means(unit))
+            name: self.taken[name].measured(unit, self.crowded[name])
             for name in STEPS
             if name in self.taken
         }
@@ -380,6 +382,7 @@ class _Bench:
                 taken.processor.append(servers / unit / len(sessions))
                 taken.client.append(client / own_unit / len(sessions))
                 taken.wall += times
+                taken.beside.append((sum(times) - servers - client) / len(sessions))
 
     async def _warm_up(self, holder: AccessMemory) -> None:
         """Have everything loaded that the first session of all loads."""
@@ -396,10 +399,11 @@ class _Bench:
         paces = self._pace.paces()
 
         def unit(pace: Pace) -> float:
-            lately, ever = pace.mean(begin), pace.mean()
-            return next((each for each in (lately, ever) if not math.isnan(each)), 1.0)
+            lately = pace.mean(begin)
+            return pace.mean() if math.isnan(lately) else lately
 
-        return unit(paces.servers), unit(paces.clients)
+        both = unit(paces.servers), unit(paces.clients)
+        return (1.0, 1.0) if any(map(math.isnan, both)) else both
 
     async def _watch_rest(self) -> None:
         """Say what servers spend at rest, with their processes all started."""

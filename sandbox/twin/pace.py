@@ -32,6 +32,7 @@ from sandbox.twin.cores import Cores, place
 __all__ = ["Pace", "PaceWatch", "Paces", "main", "pace_watch"]
 
 EVERY = 0.05  # s
+FIRST = 20.0  # s within which each has noted something
 ENTRIES, OCTETS = 1_250, 12_500  # of the work: Python objects, and a hash of OpenSSL
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,8 @@ class Pace:
     def moments(self, begin: float, each: float, count: int) -> Floats:
         """Return the mean of each of `count` moments of `each` s from `begin`, (count,) s.
 
-        That of a moment without a note is the one before; nan all over where there is no note.
+        That of a moment without a note is the one before, or, before the first note of all, that
+        one; the mean of everything where none has a note, nan where there is none at all.
         """
         numbers = np.floor((self.at - begin) / each).astype(np.int64)
         inside = (numbers >= 0) & (numbers < count)
@@ -128,6 +130,11 @@ def pace_watch(cores: Cores) -> Iterator[PaceWatch]:
             place(process.pid, (core,) if core >= 0 else ())
             stack.callback(_end, process)
             watchers[core] = _Watcher(process)
+        until = time.monotonic() + FIRST  # of a watcher that ends nothing is known
+        for watcher in watchers.values():
+            while not watcher.noted and watcher.process.poll() is None and time.monotonic() < until:
+                time.sleep(EVERY)
+                watcher.ask()
         yield PaceWatch(cores, watchers)
 
 

@@ -147,7 +147,7 @@ def calibrate_provider(
             bench.block(counts=number >= 0)
     machine = {**machine_of(), "provider": bench.metadata["issuer"]}
     steps = {
-        name: measured(*each.parts())
+        name: measured(each.processor, each.wall, each.client)
         for name, each in ((name, bench.taken[name]) for name in PROVIDER_STEPS)
         if each.wall
     }

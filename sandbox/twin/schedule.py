@@ -438,7 +438,7 @@ class _Draws:
             relay = mix(relay, FURTHER << 8)
             boxes.append(self._citizen(relay, document) or self._mailbox(relay))
         self._letters += 1
-        filed = not self._applications.isdisjoint(boxes)
+        filed = boxes[0] in self._applications
         asked = traffic.acknowledged if filed else traffic.receipts_asked
         letter = PlannedMessage(
             number=self._letters,

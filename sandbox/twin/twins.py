@@ -24,7 +24,7 @@ from sandbox.space.files import write_whole
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.compared import FEW, GOALS, Figure, Level, Row
-from sandbox.twin.cores import cores_of, shared_out
+from sandbox.twin.cores import Cores, cores_of, shared_out
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures, write_storms
 from sandbox.twin.pace import Paces, pace_watch
@@ -179,7 +179,7 @@ class _Pair:
         key = window.seconds
         if key not in self._busy:
             full, alone = self.calibration.saturated, replace(window, speed=1.0)
-            run = predicted(self.schedule(alone), full, clients=self.wanted.processes)
+            run = predicted(self.schedule(alone), full, clients=self._clients)
             self._busy[key] = run.servers + (run.clients if full.shared else 0.0)
         return self._busy[key]
 
@@ -203,9 +203,7 @@ class _Pair:
         wanted = replace(self.wanted, window=schedule.window)
         out = None if self.out is None else self.out / f"load-{load:.2f}"
         replayed, paces = self._replayed(wanted, schedule, ground, show=self.show, out=out)
-        simulated = predicted(
-            schedule, self.calibration, clients=self.wanted.processes, paces=paces
-        )
+        simulated = predicted(schedule, self.calibration, clients=self._clients, paces=paces)
         seen = measured_of(replayed, schedule)
         return Pairing(
             self.candidate.name, schedule.window.lasts, simulated, seen, replayed,
@@ -222,19 +220,27 @@ class _Pair:
             wanted, schedule, ground, show=stop.show, during=stop.during
         )
         simulated = predicted(
-            schedule, self.calibration, clients=self.wanted.processes, paces=paces, weather=weather
+            schedule, self.calibration, clients=self._clients, paces=paces, weather=weather
         )
         seen = measured_of(replayed, schedule)
         return Storm(self.candidate.name, STORMY, weather, simulated, seen), replayed
+
+    @property
+    def _cores(self) -> Cores:
+        return shared_out(cores_of() if self.wanted.space else self.calibration.servers)
+
+    @property
+    def _clients(self) -> int:
+        """How many processes of clients work at once."""
+        return min(self.wanted.processes, len(self._cores.clients) or cores_of())
 
     def _replayed(
         self, wanted: Wanted, schedule: Schedule, ground: Ground, **more: Any
     ) -> tuple[Replayed, Paces]:
         """Replay with servers and clients on processors of their own, whose pace is watched."""
-        cores = shared_out(cores_of() if wanted.space else self.calibration.servers)
-        with pace_watch(cores) as watch:
+        with pace_watch(self._cores) as watch:
             replayed = replay_one(
-                wanted, schedule, patience=TAIL, ground=ground, cores=cores, **more
+                wanted, schedule, patience=TAIL, ground=ground, cores=self._cores, **more
             )
             return replayed, watch.paces(replayed.driven.begin)
 

@@ -18,6 +18,7 @@ from sandbox.twin.calibration import (
     Crowd,
     Measured,
     Mixed,
+    Taken,
     in_sessions,
     measured,
     mixed_of,
@@ -105,6 +106,27 @@ def test_steps_take_what_whole_sessions_took_of_them() -> None:
         )
         assert after.follow * after.processor == pytest.approx(0.5 * before.processor)
     assert in_sessions(made.steps, []) == made.steps
+
+
+def test_a_queue_may_spare_less_than_a_session() -> None:
+    made = calibration(follow=0.9)
+    done = {"look": 2}
+    crowds = [Crowd(done, 0.75 * 2 * made.steps["look"].processor, 2 * CLIENT)]
+    assert in_sessions(made.steps, crowds)["relay"].follow == pytest.approx(1.2)
+
+
+def test_where_a_queue_spares_nothing_another_kind_is_as_its_own() -> None:
+    made = calibration(follow=1.0)
+    assert mixed_of([Crowd({"look": 2}, 0.001, 0.001)], made.steps) == Mixed()
+
+
+def test_the_same_work_at_two_paces_gives_one_figure() -> None:
+    """Blocks of 2 and 4 ms while the watched work took 1 and 2 ms; what passes beside stays."""
+    taken = Taken(processor=[2.0, 2.0], client=[1.0, 1.0], wall=[0.004, 0.007], beside=[0.001] * 2)
+    found = taken.measured(0.0015, Taken())
+    assert (found.processor, found.high) == (pytest.approx(0.003), pytest.approx(0.003))
+    assert found.client == pytest.approx(0.0015)
+    assert found.wall == pytest.approx(0.0055)
 
 
 @pytest.mark.parametrize("text", ["", "machine = 1", "[steps.tls_full]\nprocessor = 1\n", "é"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from tests.twin.test_calibration import MACHINE, calibration
 from tests.twin.test_twins import minutes
 
 PACE = 0.0004
-KNOWN = Calibration({**MACHINE, "pace": PACE}, 1, calibration().steps)
+KNOWN = Calibration({**MACHINE, "pace_seconds": PACE}, 1, calibration().steps)
 linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux")
 
 
@@ -50,13 +51,23 @@ def test_without_a_note_nothing_is_known() -> None:
 def test_every_processor_is_watched_beside() -> None:
     cores = shared_out(1)
     with pace_watch(cores) as watch:
-        while math.isnan((paces := watch.paces()).servers.mean() + paces.clients.mean()):
-            time.sleep(0.05)
+        placed = {
+            core: os.sched_getaffinity(each.process.pid)
+            for core, each in watch.watchers.items()
+            if core >= 0
+        }
+        paces = watch.paces()
+    assert set(placed) == {*cores.servers, *cores.clients}
+    assert all(where == {core} for core, where in placed.items())
     for each in (paces.servers, paces.clients):
         assert 0 < each.mean() < 1
-        assert (np.diff(each.at) > 0).all() or cores.servers == cores.clients
     before = len(paces.servers.at)
     assert len(watch.paces().servers.at) == before  # they have ended: what was noted is kept
+
+
+def test_a_watcher_that_ends_says_nothing_and_nobody_waits_for_it() -> None:
+    with mock.patch.object(sys, "executable", shutil.which("true")), pace_watch(Cores()) as watch:
+        assert math.isnan(watch.paces().servers.mean())
 
 
 @linux
