@@ -22,7 +22,7 @@ from sandbox.trust.keys import KeyKind
 from sandbox.trust.ocsp import OCSP_FAULTS
 from sandbox.trust.profiles import PROFILES, Marker, ProfileName
 from sandbox.trust.revocation import REASONS
-from sandbox.trust.service import CRL_FAULTS, PkiFaults, files_handler, ocsp_handler
+from sandbox.trust.service import CRL_FAULTS, SLOW, PkiFaults, files_handler, ocsp_handler
 from sandbox.trust.token import make_token
 
 __all__ = ["folder_option", "organisation_from", "pki"]
@@ -353,7 +353,7 @@ def profiles() -> None:
 @click.option(
     "--delay",
     type=click.FloatRange(0, 3600),
-    default=5.0,
+    default=SLOW,
     help="Retard du défaut slow, s. / Delay of fault slow, s.",
 )
 def serve(folder: Path, ocsp_fault: str | None, crl_fault: str | None, delay: float) -> None:

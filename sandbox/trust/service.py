@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
@@ -21,7 +21,15 @@ from sandbox.trust.authority import TestCA
 from sandbox.trust.hierarchy import AuthorityName
 from sandbox.trust.ocsp import MAX_REQUEST, OCSP_FAULTS
 
-__all__ = ["LIST_FAULTS", "LIST_PATH", "PkiFaults", "files_handler", "list_handler", "ocsp_handler"]
+__all__ = [
+    "LIST_FAULTS",
+    "LIST_PATH",
+    "SLOW",
+    "PkiFaults",
+    "files_handler",
+    "list_handler",
+    "ocsp_handler",
+]
 
 LIST_PATH = "/listeblanchemssante.xml"
 _XML = "application/xml"
@@ -41,6 +49,9 @@ LIST_FAULTS: dict[str, str] = {
 }
 
 
+SLOW = 15.0  # s: longer than operators wait for evidence (policies.revocation_timeout)
+
+
 @dataclass
 class PkiFaults:
     """Faults of the whole service, changed at run time; empty strings are no fault.
@@ -55,7 +66,7 @@ class PkiFaults:
     ocsp: str = ""
     crl: str = ""
     list: str = ""
-    delay: float = field(default=5.0)
+    delay: float = SLOW
 
     def __setattr__(self, name: str, value: str | float) -> None:
         """Refuse a fault that does not exist when it is set, not when it is met."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Cores", "confine", "cores_of", "place", "shared_out"]
+__all__ = ["Placement", "confine", "cores_of", "place", "shared_out"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cores:
+class Placement:
     """Numbers of the processors of each; none: wherever the system has them work."""
 
     servers: tuple[int, ...] = ()
@@ -23,15 +23,15 @@ def cores_of() -> int:
     return len(_there()) or os.cpu_count() or 1
 
 
-def shared_out(servers: int) -> Cores:
+def shared_out(servers: int) -> Placement:
     """Give servers so many processors, and clients the others; all of them to both if none is left.
 
     A system that has no such thing places them itself.
     """
     there = _there()
     if servers >= len(there):
-        return Cores(there, there)
-    return Cores(there[:servers], there[servers:])
+        return Placement(there, there)
+    return Placement(there[:servers], there[servers:])
 
 
 def place(pid: int, cores: tuple[int, ...]) -> None:

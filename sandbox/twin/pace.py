@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.twin.cores import Cores, place
+from sandbox.twin.cores import Placement, place
 
 __all__ = ["Pace", "PaceWatch", "Paces", "main", "pace_watch"]
 
@@ -102,7 +102,7 @@ class _Watcher:
 class PaceWatch:
     """The processes that watch: by processor, -1 where they cannot be placed."""
 
-    cores: Cores
+    cores: Placement
     watchers: dict[int, _Watcher]
 
     def paces(self, begin: float = 0.0) -> Paces:
@@ -118,7 +118,7 @@ class PaceWatch:
 
 
 @contextlib.contextmanager
-def pace_watch(cores: Cores) -> Iterator[PaceWatch]:
+def pace_watch(cores: Placement) -> Iterator[PaceWatch]:
     """Watch for the length of a `with` block."""
     with contextlib.ExitStack() as stack:
         watchers = {}

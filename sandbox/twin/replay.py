@@ -31,7 +31,7 @@ from sandbox.space.loader import load_scenario
 from sandbox.space.methods import Method
 from sandbox.space.scenario import Scenario
 from sandbox.twin.checking import Checked, check_mailboxes
-from sandbox.twin.cores import Cores
+from sandbox.twin.cores import Placement
 from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.foreign import Joined, fitted, joined, subjects_of
 from sandbox.twin.host import Hosted, Order, hosted
@@ -56,7 +56,7 @@ OPERATORS = 3  # of the live space, at most; the largest, as `up` takes them
 # A generator is the limit when its starts are late, or its event loop is full.
 LATE_SECONDS = 0.1
 FULL = 0.85
-ANYWHERE = Cores()
+ANYWHERE = Placement()
 CLOCK_SECONDS = 1.0  # by which the clock may be slewed and nobody cares
 
 
@@ -293,7 +293,7 @@ def replay_one(
     out: Path | None = None,
     patience: float | None = None,
     ground: Ground | None = None,
-    cores: Cores = ANYWHERE,
+    cores: Placement = ANYWHERE,
 ) -> Replayed:
     """Replay one design's minutes on a space of its own.
 
@@ -354,7 +354,7 @@ def replay_one(
 
 
 def _host(
-    wanted: Wanted, schedule: Schedule, ground: Ground, cores: Cores
+    wanted: Wanted, schedule: Schedule, ground: Ground, cores: Placement
 ) -> contextlib.AbstractContextManager[Hosted | Joined]:
     """Start a space, or join operators that run."""
     if wanted.space:

@@ -24,7 +24,7 @@ from sandbox.space.files import write_whole
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.compared import FEW, GOALS, Figure, Level, Row
-from sandbox.twin.cores import Cores, cores_of, shared_out
+from sandbox.twin.cores import Placement, cores_of, shared_out
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures, write_storms
 from sandbox.twin.pace import Paces, pace_watch
@@ -226,7 +226,7 @@ class _Pair:
         return Storm(self.candidate.name, STORMY, weather, simulated, seen), replayed
 
     @property
-    def _cores(self) -> Cores:
+    def _cores(self) -> Placement:
         return shared_out(cores_of() if self.wanted.space else self.calibration.servers)
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sandbox.twin.calibration import Calibration
-from sandbox.twin.cores import Cores, place, shared_out
+from sandbox.twin.cores import Placement, place, shared_out
 from sandbox.twin.pace import Pace, Paces, pace_watch
 from sandbox.twin.runs import Run, predicted
 from tests.twin.small import write_scenario
@@ -66,16 +66,19 @@ def test_every_processor_is_watched_beside() -> None:
 
 
 def test_a_watcher_that_ends_says_nothing_and_nobody_waits_for_it() -> None:
-    with mock.patch.object(sys, "executable", shutil.which("true")), pace_watch(Cores()) as watch:
+    with (
+        mock.patch.object(sys, "executable", shutil.which("true")),
+        pace_watch(Placement()) as watch,
+    ):
         assert math.isnan(watch.paces().servers.mean())
 
 
 @linux
 def test_servers_have_their_processors_and_clients_the_others() -> None:
     there = tuple(sorted(os.sched_getaffinity(0)))
-    assert shared_out(len(there)) == Cores(there, there)
+    assert shared_out(len(there)) == Placement(there, there)
     if len(there) > 1:
-        assert shared_out(1) == Cores(there[:1], there[1:])
+        assert shared_out(1) == Placement(there[:1], there[1:])
 
 
 @linux

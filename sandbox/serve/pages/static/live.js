@@ -80,6 +80,7 @@
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.api) { event.preventDefault(); act(event.target, event.submitter && event.submitter.dataset.instead); }
   });
+  early.stop().forEach((each) => act(...each));
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
@@ -98,14 +99,15 @@
   function listen() {
     if (source || document.hidden) return;
     source = new EventSource(body.dataset.events);
-    source.onopen = () => show(true);
+    // What was told since the page was drawn, or while nobody listened, nobody heard.
+    source.onopen = () => { show(true); heard(...new Set(Object.values(kinds).flat())); };
     source.onerror = () => show(false);
     for (const [kind, names] of Object.entries(kinds)) source.addEventListener(kind, () => heard(...names));
     for (const [kind, listener] of Object.entries(listeners)) source.addEventListener(kind, listener);
   }
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { if (source) source.close(); source = null; }
-    else { listen(); heard(...new Set(Object.values(kinds).flat())); }
+    else listen();
   });
   document.addEventListener("DOMContentLoaded", listen); // after the service's own script
 
