@@ -372,7 +372,9 @@ def test_an_account_that_is_added_logs_in_by_each_method(space: LiveSpace) -> No
     assert address in str(again.exception)
 
 
-@pytest.mark.parametrize("members", [{"nth": 0}, {"probability": -0.1}, {"code": 250}])
+@pytest.mark.parametrize(
+    "members", [{"nth": 0}, {"nth": "2"}, {"probability": -0.1}, {"code": 250}]
+)
 def test_a_rule_made_directly_has_the_same_bounds(members: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(members))):
         MailRule(fault="reply", **members)
