@@ -239,9 +239,8 @@ class Bench:
         if way.method in CERTIFICATE_METHODS:
             mechanism = "EXTERNAL" if "EXTERNAL" in door.mechanisms else "NONE"
             return mechanism, way.username.encode(), way.pair
-        if way.method == "ecps" and "XOAUTH2" in door.mechanisms and (
-            "PLAIN" not in door.mechanisms or not way.password
-        ):  # fmt: skip
+        can_type = door.typed and way.password
+        if way.method == "ecps" and "XOAUTH2" in door.mechanisms and not can_type:
             return "XOAUTH2", self.bearer(way.username, self._token(way)), None
         password = way.password + (self.code(way)[1] if way.secret else "")
         return door.typed or "PLAIN", self.plain(way.username, password), None

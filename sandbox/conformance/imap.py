@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.conformance.connection import ProbeConnection
@@ -123,10 +124,7 @@ class ImapProbe:
         LOGIN is the command, with the name and the password of a PLAIN response.
         """
         if mechanism == "LOGIN":
-            quoted = (re.sub(rb'(["\\\\])', rb"\\\1", each) for each in response.split(b"\0")[1:])
-            user, password = quoted
-            self.connection.transcript.hide([password.decode("utf-8", "replace")])
-            return self.say(b'LOGIN "%s" "%s"' % (user, password), "LOGIN ***")
+            return self._login(*response.split(b"\0")[1:])
         coded = base64.b64encode(response)
         self.connection.transcript.hide([coded.decode()])
         answer = self.say(f"AUTHENTICATE {mechanism}")
@@ -135,6 +133,21 @@ class ImapProbe:
         if answer.kind == "+":
             answer = self.more(b"", "(empty)")
         return answer
+
+    def _login(self, user: bytes, password: bytes) -> ImapAnswer:
+        """Say the command; what is not ASCII goes as a literal (RFC 3501 §4.3)."""
+        self.connection.transcript.hide([password.decode("utf-8", "replace")])
+        send: Callable[[bytes, str], ImapAnswer] = self.say
+        line, shown = b"LOGIN", "LOGIN ***"
+        for word in (user, password):
+            if word.isascii():
+                line += b' "%s"' % re.sub(rb'(["\\])', rb"\\\1", word)
+                continue
+            answer = send(b"%s {%d}" % (line, len(word)), shown)
+            if answer.kind != "+":
+                return answer
+            send, line, shown = self.more, word, "***"
+        return send(line, shown)
 
     def append(self, folder: str, content: bytes) -> ImapAnswer:
         """Put a message into a folder with a synchronising literal."""

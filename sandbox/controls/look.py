@@ -113,7 +113,7 @@ class _Look:
 
     def view(self) -> View:
         authorities = load_bundle(Path(self.sheet["ca"]["bundle"]).read_bytes())
-        revocation = Revocation(authorities, RevocationPolicy(cache_seconds=60.0))
+        revocation = Revocation(authorities, RevocationPolicy(cache_seconds=60.0, timeout=_SECONDS))
         # One loop for all questions: the client keeps its connections there.
         with asyncio.Runner() as runner:
 

@@ -70,7 +70,7 @@ class MailRule:
         name = self.fault
         if name not in FAULTS:
             raise UserError.among("défaut inconnu", "unknown fault", f"fault {name!r}", FAULTS)
-        check_strike(self.nth, self.probability, self.seconds)
+        check_strike(name, self.nth, self.probability, self.seconds)
         effect = self.effect
         if self.protocol and self.protocol not in effect.protocols:
             raise UserError.expected(f"{name}: protocol {self.protocol!r}", effect.protocols)

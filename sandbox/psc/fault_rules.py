@@ -51,7 +51,7 @@ class FaultRule:
         """
         if self.fault not in FAULTS:
             raise UserError.among("inconnu", "unknown", f"fault {self.fault!r}", FAULTS)
-        check_strike(self.nth, self.probability, self.seconds)
+        check_strike(self.fault, self.nth, self.probability, self.seconds)
         points = self.effect.points
         if not self.point:
             object.__setattr__(self, "point", points[0])

@@ -12,11 +12,11 @@ __all__ = ["Tally", "check_strike", "uniform"]
 _MOST = 50_000
 
 
-def check_strike(nth: int | None, probability: float, seconds: float) -> None:
+def check_strike(fault: str, nth: int | None, probability: float, seconds: float) -> None:
     """Refuse a rule whose numbers are out of range.
 
     Raises:
-        UserError: naming the member and what is allowed.
+        UserError: naming the fault, the member and what is allowed.
     """
     bounds = {
         "nth": (1 if nth is None else nth, 1, 1_000_000),
@@ -24,8 +24,9 @@ def check_strike(nth: int | None, probability: float, seconds: float) -> None:
         "seconds": (seconds, 0, 600),
     }
     for name, (value, least, most) in bounds.items():
-        if not least <= value <= most:
-            raise UserError.expected(f"{name} = {value}", f"{least} … {most}")
+        whole = name != "nth" or type(value) is int  # a bool is no count
+        if not (whole and least <= value <= most):
+            raise UserError.expected(f"{fault}: {name} = {value}", f"{least} … {most}")
 
 
 def uniform(seed: int, *counters: object) -> float:

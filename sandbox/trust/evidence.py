@@ -31,6 +31,18 @@ def crl_status(
     A complete CRL counts when its issuer signed it and `now` is within its dates. A delta counts
     beside it when the complete CRL is not older than the delta's base (RFC 5280 §5.2.4).
     """
+    try:
+        return _listed(certificate, issuer, crls, now)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound):
+        return RevocationStatus.UNKNOWN  # as one without a number, which every CRL has (§5.2.3)
+
+
+def _listed(
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    crls: Iterable[x509.CertificateRevocationList],
+    now: datetime,
+) -> RevocationStatus:
     valid = [
         crl
         for crl in crls

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from sandbox.conformance.cli_check import check
 from sandbox.conformance.client.drivers import Script
 from sandbox.conformance.client.judge import client_requirements, judged
 from sandbox.conformance.client.record import Done, SessionRecord
-from sandbox.conformance.client.session import played
+from sandbox.conformance.client.session import SoftwareSession, played
 from sandbox.conformance.client.steps import STEPS, SoftwareAction, SoftwareProfile, applies
 from sandbox.conformance.findings import CheckResult, Finding, Report
 from sandbox.conformance.reports import as_html, as_junit
@@ -175,3 +176,31 @@ def test_an_operators_requirement_is_none_of_software() -> None:
 def test_a_program_that_is_not_there_is_said(space: LiveSpace) -> None:
     with pytest.raises(UserError, match="no-such-program"):
         check_client("no-such-program", space.folder.path, method="cps")
+
+
+@dataclass
+class Patient:
+    """A gate whose software comes back at once, or goes when it is hung up on."""
+
+    clock: list[float]
+    stays: bool
+    connected: bool = True
+
+    def hang_up(self) -> None:
+        self.connected = self.stays
+
+    def idle(self, seconds: float) -> bool:
+        self.clock[0] += max(0.0, seconds) if self.connected else 0.0
+        return not self.connected
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_software_that_never_leaves_one_gate_is_hung_up_on_at_the_other(
+    monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("sandbox.conformance.client.session.time.monotonic", lambda: clock[0])
+    gates = {"imap": Patient(clock, first), "smtp": Patient(clock, not first)}
+    session: Any = SimpleNamespace(_driver=SimpleNamespace(alone=True), _gates=gates)
+    SoftwareSession._settle(session)
+    assert [each.connected for each in gates.values()] == [first, not first]

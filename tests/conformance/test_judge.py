@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from lxml import etree
 
-from sandbox.conformance.bench import Bench
+from sandbox.conformance.bench import Bench, Shared
 from sandbox.conformance.checks import CHECKS, Check
 from sandbox.conformance.checks.register import refuse, smtps
-from sandbox.conformance.connection import Pipe, SilentError
+from sandbox.conformance.connection import Pipe, ProbeConnection, SilentError, Transcript
 from sandbox.conformance.findings import EXIT, CheckResult, Finding, Report
+from sandbox.conformance.imap import ImapProbe
 from sandbox.conformance.judge import judge_operator
 from sandbox.conformance.reports import (
     LABELS,
@@ -26,7 +27,7 @@ from sandbox.conformance.reports import (
 )
 from sandbox.conformance.requirements import requirements
 from sandbox.conformance.software.clients import PEERS
-from sandbox.conformance.subject import CheckedDoor, Subject
+from sandbox.conformance.subject import CheckedDoor, Means, Subject
 from tests.conformance.mutants import found
 from tests.conformance.world import Memory, Pki
 
@@ -229,3 +230,50 @@ def test_html_needs_no_other_file_and_shows_what_a_server_said_as_text(
 def test_findings_are_the_same_twice(pki: Pki, subject: Subject) -> None:
     first, second = (judge_operator(subject, Memory(pki), only=FEW) for _ in range(2))
     assert [(f.id, f.result) for f in first.findings] == [(f.id, f.result) for f in second.findings]
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "password", "chosen"),
+    [(("LOGIN", "XOAUTH2"), "secret", "LOGIN"), (("PLAIN", "XOAUTH2"), "secret", "PLAIN"),
+     (("LOGIN", "XOAUTH2"), "", "XOAUTH2"), (("XOAUTH2",), "secret", "XOAUTH2")],
+)  # fmt: skip
+def test_a_token_is_taken_where_no_password_can_be_typed(
+    pki: Pki, subject: Subject, mechanisms: tuple[str, ...], password: str, chosen: str
+) -> None:
+    door = replace(subject.doors[0], mechanisms=mechanisms)
+    way = Means(method="ecps", username="anne", password=password, person="anne")
+    assert Bench(subject, Memory(pki), Shared(), 1.0).way_in(door, way)[0] == chosen
+
+
+@dataclass
+class Listed(Said):
+    """A server that gives one answer after the other, and keeps what it hears."""
+
+    answers: list[bytes]
+    heard: bytes = b""
+
+    def write(self, data: bytes) -> None:
+        self.heard += data
+
+    def read(self) -> bytes:
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "said", "answers"),
+    [
+        ("anne", 'a"b', b'c1 LOGIN "anne" "a\\"b"\r\n', []),
+        ("anne", "été", b'c1 LOGIN "anne" {5}\r\n\xc3\xa9t\xc3\xa9\r\n', [b"+ go\r\n"]),
+        ("é", "b", b'c1 LOGIN {2}\r\n\xc3\xa9 "b"\r\n', [b"+ go\r\n"]),
+        ("é", "à", b"c1 LOGIN {2}\r\n\xc3\xa9 {2}\r\n\xc3\xa0\r\n", [b"+ go\r\n"] * 2),
+    ],
+)
+def test_what_is_not_ascii_is_a_literal_of_login(
+    user: str, password: str, said: bytes, answers: list[bytes]
+) -> None:
+    pipe = Listed(b"", [*answers, b"c1 OK in\r\n"])
+    transcript = Transcript()
+    probe = ImapProbe(ProbeConnection(pipe, transcript))
+    assert probe.auth("LOGIN", f"\0{user}\0{password}".encode()).kind == "OK"
+    assert pipe.heard == said
+    assert not any(password in line for line in transcript.evidence)

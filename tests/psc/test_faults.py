@@ -318,10 +318,12 @@ def test_a_rule_that_could_never_strike_is_a_user_error(data):
 
 
 @pytest.mark.parametrize(
-    "members", [{"nth": 0}, {"probability": 1.5}, {"seconds": float("nan")}, {"seconds": 601.0}]
-)
+    "members",
+    [{"nth": 0}, {"nth": "2"}, {"nth": 1.5}, {"nth": True}, {"probability": 1.5},
+     {"seconds": float("nan")}, {"seconds": 601.0}],
+)  # fmt: skip
 def test_a_rule_made_directly_has_the_same_bounds(members):
-    with pytest.raises(UserError, match=next(iter(members))):
+    with pytest.raises(UserError, match=f"^slow: {next(iter(members))} = "):
         FaultRule(fault="slow", **members)
 
 

@@ -409,6 +409,23 @@ def test_the_page_of_sms_is_told_when_one_comes_and_when_it_is_answered():
             assert next(told) == "event: sms"
 
 
+def test_so_many_pages_of_sms_listen_and_no_more(monkeypatch):
+    monkeypatch.setattr("sandbox.psc.sms_pages.MOST_STREAMS", 1)
+    with running("core", device="sms", options=ProviderOptions(clients=CLIENTS)) as server:
+        url = server.origin + "/sms/events"
+        with http(server) as client:
+            with client.stream("GET", url) as first:
+                told = first.iter_lines()
+                assert next(told) == "retry: 1000"
+                refusal = client.get(url)
+                assert refusal.status_code == 503
+                assert "too many pages" in refusal.json()["error"]["en"]
+            while True:  # the server hears that the first has hung up, in its own time
+                with client.stream("GET", url) as after:
+                    if after.status_code == 200:
+                        break
+
+
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
     options = ProviderOptions(
         clients=CLIENTS,

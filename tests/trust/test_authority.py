@@ -185,6 +185,18 @@ def test_a_crl_of_another_key_proves_nothing(good, ca):
     assert status is RevocationStatus.UNKNOWN
 
 
+def test_a_crl_without_a_number_proves_nothing(good, ca):
+    issuer, key = ca.authorities.pair(ORG_CA)
+    bare = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(now() - timedelta(hours=1))
+        .next_update(now() + timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    assert crl_status(good.certificate, issuer, (bare, bare), now()) is RevocationStatus.UNKNOWN
+
+
 def test_a_stale_crl_proves_nothing(good, ca):
     crl = ca.crl(ORG_CA, stale=True)
     status = crl_status(good.certificate, ca.authorities.pair(ORG_CA)[0], (crl,), now())

@@ -267,14 +267,17 @@ class SoftwareSession:
     def _settle(self) -> None:
         """Let connections that are ending end; hang up on the rest."""
         end = time.monotonic() + (1.0 if self._driver.alone else 0.0)
-        for gate in self._gates.values():
+        gates = tuple(self._gates.values())
+        for gate in gates:
             gate.idle(end - time.monotonic())
         end = time.monotonic() + SETTLE_SECONDS
-        for gate in self._gates.values():
-            # Again and again: software that was cut off may have come back at once.
-            while not gate.idle(0.0) and time.monotonic() < end:
+        # Again and again: software that was cut off may have come back at once. All in turn: one
+        # that never gives up must not leave the others' connections to the next step.
+        while time.monotonic() < end and not all(gate.idle(0.0) for gate in gates):
+            for gate in gates:
                 gate.hang_up()
-                gate.idle(_AGAIN)
+            for gate in gates:
+                gate.idle(_AGAIN / len(gates))
 
     @contextlib.contextmanager
     def _condition(self, step: SoftwareStep) -> Iterator[None]:

@@ -119,12 +119,17 @@ class Authenticator:
     ) -> LoginRefusal | None:
         """Tell why a login that was accepted would be refused now; None when it would not.
 
-        A certificate is judged anew; of anybody else, whether the mailbox is still theirs. What
-        cannot be told (no evidence of revocation) refuses nobody who is in.
+        Whether the mailbox is still theirs comes first, as that asks nobody elsewhere; then a
+        certificate is judged anew. What cannot be told (no evidence of revocation) refuses nobody
+        who is in.
         """
+        by_application = actor.method == Method.CERTIFICATE
+        allowed = self._applications.mailbox if by_application else self._admit
+        found = allowed(actor.identity, actor.mailbox)
+        if isinstance(found, LoginRefusal):
+            return found
         if not isinstance(credentials, CertificateCredentials):
-            found = self._admit(actor.identity, actor.mailbox)
-            return found if isinstance(found, LoginRefusal) else None
+            return None
         verdict = await self._certificate(replace(credentials, authzid=actor.mailbox), channel)
         if isinstance(verdict, Accepted) or verdict.refusal.answer is LoginAnswer.UNAVAILABLE:
             return None

@@ -41,7 +41,7 @@ class ApplicationLogin:
                 refusal=judged.refusal, method=Method.CERTIFICATE, backend=judged.backend
             )
         unit = subject_value(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)
-        mailbox = self._mailbox(unit, authzid)
+        mailbox = self.mailbox(unit, authzid)
         if isinstance(mailbox, LoginRefusal):
             return Rejected(refusal=mailbox, method=Method.CERTIFICATE, backend=judged.backend)
         actor = Actor(
@@ -52,7 +52,8 @@ class ApplicationLogin:
         )
         return Accepted(actor=actor, backend=judged.backend)
 
-    def _mailbox(self, unit: str, authzid: str) -> str | LoginRefusal:
+    def mailbox(self, unit: str, authzid: str) -> str | LoginRefusal:
+        """Return the mailbox that a legal person's OU opens, or why none."""
         structure = self._holdings.structure(unit)
         if structure is None:
             return refusals.CERTIFICATE_UNKNOWN_STRUCTURE

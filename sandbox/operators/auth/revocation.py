@@ -33,6 +33,7 @@ _MAX_CRL = 16 * 1024 * 1024
 _MOST_KEPT = 10_000
 _NONCE = 32  # RFC 9654 §2.1
 _LATE = 2.0  # s without OCSP's answer, the CRL is asked too: as long as who lets doubt in waits
+_WEIGHT = (RevocationStatus.UNKNOWN, RevocationStatus.GOOD, RevocationStatus.REVOKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,9 @@ class RevocationPolicy:
     Attributes:
         cache_seconds: how long a GOOD answer, or a CRL, is believed without asking; 0 asks each
             time. This is how long a revoked card still opens.
-        timeout: seconds for OCSP, and for the CRL; the default is what who refuses in doubt waits
-            (`policies.revocation_timeout`).
-        crl: ask the CRL when OCSP cannot tell, or is late.
+        timeout: seconds for OCSP and the CRL together, then it is doubt; the default is what who
+            refuses in doubt waits (`policies.revocation_timeout`).
+        crl: ask the CRL when OCSP cannot tell, or is late: 2 s, or half of `timeout` if shorter.
 
     Raises:
         UserError: a value out of bounds.
@@ -69,6 +70,25 @@ class RevocationPolicy:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What somebody said, and until when that may be believed, s since 1970."""
+
+    status: RevocationStatus
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A CRL, and until when it is believed without asking, s since 1970."""
+
+    until: float
+    crl: x509.CertificateRevocationList
+
+
+_DOUBT = _Told(RevocationStatus.UNKNOWN)
+
+
 class Revocation:
     """Asks. Only of certificates whose chain is known to be good: it calls where they say.
 
@@ -90,13 +110,15 @@ class Revocation:
         self._http: httpx.AsyncClient | None = None
         self._good: OrderedDict[bytes, float] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[RevocationStatus]] = {}
-        self._crls: dict[str, tuple[float, x509.CertificateRevocationList]] = {}
+        self._crls: dict[str, _Kept] = {}
+        self._fetched: dict[str, asyncio.Task[_Kept | None]] = {}
 
     async def close(self) -> None:
         """Stop asking, close idle connections."""
-        for each in self._asked.values():
+        tasks = (*self._asked.values(), *self._fetched.values())
+        for each in tasks:
             each.cancel()
-        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -118,12 +140,12 @@ class Revocation:
         issuer = self._issuer(certificate)
         if issuer is None:
             return RevocationStatus.UNKNOWN
-        status = await self._told(certificate, issuer)
-        if status is RevocationStatus.GOOD and self._policy.cache_seconds:
-            self._good[key] = self._clock() + self._policy.cache_seconds
+        told = await self._told(certificate, issuer)
+        if told.status is RevocationStatus.GOOD and self._policy.cache_seconds:
+            self._good[key] = told.until
             while len(self._good) > _MOST_KEPT:
                 self._good.popitem(last=False)
-        return status
+        return told.status
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
@@ -138,45 +160,56 @@ class Revocation:
                 return candidate
         return None
 
-    async def _told(
-        self, certificate: x509.Certificate, issuer: x509.Certificate
-    ) -> RevocationStatus:
+    async def _told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> _Told:
         """Return what OCSP says, or the first that can tell where OCSP cannot, or is late."""
-        async with asyncio.TaskGroup() as group:
-            waiting = {group.create_task(self._ocsp(certificate, issuer))}
-            status = await _first(waiting, _LATE)
-            if status is RevocationStatus.UNKNOWN and self._policy.crl:
-                waiting.add(group.create_task(self._crl(certificate, issuer)))
-            if status is RevocationStatus.UNKNOWN:
-                status = await _first(waiting)
-            for each in waiting:
-                each.cancel()
-        return status
+        longest = self._policy.timeout
+        try:
+            async with asyncio.timeout(longest), asyncio.TaskGroup() as group:
+                waiting = {group.create_task(self._ocsp(certificate, issuer))}
+                told = await _first(waiting, min(_LATE, longest / 2))
+                if told is _DOUBT and self._policy.crl:
+                    waiting.add(group.create_task(self._crl(certificate, issuer)))
+                if told is _DOUBT:
+                    told = await _first(waiting)
+                for each in waiting:
+                    each.cancel()
+        except TimeoutError:
+            return _DOUBT
+        return told
 
-    async def _ocsp(
-        self, certificate: x509.Certificate, issuer: x509.Certificate
-    ) -> RevocationStatus:
+    async def _ocsp(self, certificate: x509.Certificate, issuer: x509.Certificate) -> _Told:
         url = _ocsp_url(certificate)
         if not url:
-            return RevocationStatus.UNKNOWN
+            return _DOUBT
         request = ocsp_request(certificate, issuer, os.urandom(_NONCE))
         answer = await self._fetch(url, _MAX_OCSP, request.public_bytes(Encoding.DER))
         if answer is None:
-            return RevocationStatus.UNKNOWN
-        return ocsp_status(request, answer, issuer, self._now())
+            return _DOUBT
+        status = ocsp_status(request, answer, issuer, self._now())
+        return _Told(status, self._clock() + self._policy.cache_seconds)
 
-    async def _crl(
-        self, certificate: x509.Certificate, issuer: x509.Certificate
-    ) -> RevocationStatus:
+    async def _crl(self, certificate: x509.Certificate, issuer: x509.Certificate) -> _Told:
         lists = await asyncio.gather(*(self._list(url) for url in _crl_urls(certificate)))
-        # A CRL that revokes nobody is false.
         found = [each for each in lists if each is not None]
-        return crl_status(certificate, issuer, found, self._now())
+        if not found:
+            return _DOUBT
+        status = crl_status(certificate, issuer, [each.crl for each in found], self._now())
+        # Not from now on: the CRL may have been here for a while.
+        return _Told(status, min(each.until for each in found))
 
-    async def _list(self, url: str) -> x509.CertificateRevocationList | None:
-        until, kept = self._crls.get(url, (0.0, None))
-        if until > self._clock():
+    async def _list(self, url: str) -> _Kept | None:
+        kept = self._crls.get(url)
+        if kept is not None and kept.until > self._clock():
             return kept
+        if not self._policy.cache_seconds:
+            return await self._new_list(url)
+        # When OCSP is down all logins ask for the same CRL: it is fetched once for all.
+        if url not in self._fetched:
+            self._fetched[url] = asyncio.create_task(self._new_list(url))
+            self._fetched[url].add_done_callback(lambda _: self._fetched.pop(url))
+        return await asyncio.shield(self._fetched[url])
+
+    async def _new_list(self, url: str) -> _Kept | None:
         data = await self._fetch(url, _MAX_CRL)
         if data is None:
             return None
@@ -184,8 +217,9 @@ class Revocation:
             found = x509.load_der_x509_crl(data)
         except ValueError:
             return None
-        self._crls[url] = (self._clock() + self._policy.cache_seconds, found)
-        return found
+        kept = _Kept(self._clock() + self._policy.cache_seconds, found)
+        self._crls[url] = kept
+        return kept
 
     async def _fetch(self, url: str, longest: int, body: bytes | None = None) -> bytes | None:
         """Return the body of a 200 within time and size; POST of an OCSP request, or GET."""
@@ -194,6 +228,8 @@ class Revocation:
             # No TLS there: without a context of ours, httpx would read the system's authorities.
             self._http = httpx.AsyncClient(
                 trust_env=False,
+                # Doors bound who asks; an OCSP that hangs must not keep the CRL waiting.
+                limits=httpx.Limits(max_keepalive_connections=20),
                 timeout=self._policy.timeout,
                 verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             )
@@ -216,10 +252,8 @@ class Revocation:
         return bytes(data)
 
 
-async def _first(
-    waiting: set[asyncio.Task[RevocationStatus]], seconds: float | None = None
-) -> RevocationStatus:
-    """Return the first answer that tells; UNKNOWN when none does, or none in time.
+async def _first(waiting: set[asyncio.Task[_Told]], seconds: float | None = None) -> _Told:
+    """Return the first answer that tells, of several at once the worst; doubt when none in time.
 
     Tasks that are done leave `waiting`.
     """
@@ -228,10 +262,10 @@ async def _first(
         if not done:
             break
         waiting -= done
-        for each in done:
-            if each.result() is not RevocationStatus.UNKNOWN:
-                return each.result()
-    return RevocationStatus.UNKNOWN
+        told = max((each.result() for each in done), key=lambda each: _WEIGHT.index(each.status))
+        if told.status is not RevocationStatus.UNKNOWN:
+            return told
+    return _DOUBT
 
 
 def _ocsp_url(certificate: x509.Certificate) -> str:

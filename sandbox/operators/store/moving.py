@@ -82,7 +82,7 @@ def pack(transaction: StoreTransaction, address: str) -> PackedMailbox:
         connection.execute("UPDATE folder SET id = ? WHERE id = ?", was)
         connection.execute("UPDATE message SET folder = ? WHERE folder = ?", was)
         connection.execute("UPDATE accepted SET inbox = ? WHERE inbox = ?", was)
-        transaction.changes.folders.add((mailbox, each.id))
+    # Sessions are not told: nothing was expunged, and what they ask from now on is `missing`.
     transaction.changes.gone.append(address)
     return packed
 

@@ -81,6 +81,7 @@ class StoreError(Exception):
 
 APPLICATION_ID = 0x4D535331  # "MSS1"
 VERSION = 4
+_MIGRATIONS = {3: "ALTER TABLE queue DROP COLUMN last_reply;"}  # of a version, to this one
 WAL_BYTES_KEPT = 64 * 2**20
 # On a full disk: what the log holds goes into the database (SQLite does so at 4 MiB), and the same
 # again for what removes messages.
@@ -219,7 +220,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
             "a database, but not a mail store; use another folder",
             where=path,
         )
-    if tables and version != VERSION:
+    if tables and version not in {VERSION, *_MIGRATIONS}:
         raise UserError(
             f"courrier de version {version}, ce programme lit la {VERSION} ; "
             "recommencer avec --reset, ou prendre le programme d'origine",
@@ -235,4 +236,8 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         connection.executescript(
             f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};"
             f"PRAGMA user_version={VERSION};COMMIT;"
+        )
+    elif version != VERSION:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_MIGRATIONS[version]}PRAGMA user_version={VERSION};COMMIT;"
         )

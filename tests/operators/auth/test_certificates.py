@@ -110,6 +110,28 @@ def test_an_open_session_outlives_a_responder_that_is_down(world: World) -> None
     assert again(world, certificate(peer), silence) == [None, None]
 
 
+@pytest.mark.parametrize("kind", ["card", "application"])
+def test_whether_a_mailbox_is_still_theirs_is_looked_at_before_revocation(
+    world: World, kind: str
+) -> None:
+    box = world.personal() if kind == "card" else world.application()
+    step = certificate(card(world, bearer(box)) if kind == "card" else application(world, box))
+
+    async def work() -> list[LoginRefusal | None]:
+        async with world.operator() as control:
+            judge = control.authenticator
+            accepted = await judge.authenticate(step.credentials, step.channel)
+            assert isinstance(accepted, Accepted)
+            moved = replace(accepted.actor, mailbox=f"anne@{ELSEWHERE}")
+            world.revoked = RevocationStatus.UNKNOWN
+            stays = await judge.again(accepted.actor, step.credentials, step.channel)
+            world.asked.clear()
+            return [stays, await judge.again(moved, step.credentials, step.channel)]
+
+    assert asyncio.run(work()) == [None, refusals.OTHER_OPERATOR]
+    assert world.asked == []
+
+
 def test_a_card_opens_an_organisational_mailbox_that_its_holder_holds(world: World) -> None:
     box = world.box(
         "m.type = 1 AND d.name = 'op1.mssante.test' AND (SELECT count(*) FROM holder h"

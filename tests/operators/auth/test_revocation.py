@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import pytest
 from cryptography import x509
 
-from sandbox.operators.auth.revocation import Revocation, RevocationPolicy
+from sandbox.operators.auth.revocation import (
+    Revocation,
+    RevocationPolicy,
+    _crl_urls,
+    _first,
+    _ocsp_url,
+    _Told,
+)
 from sandbox.serve import HttpServer, running
 from sandbox.serve.plain import Handler, Request, Response, plain_app
 from sandbox.space.errors import UserError
@@ -216,3 +223,80 @@ def test_a_certificate_of_another_authority_makes_nobody_call_anywhere(pki: Pki)
 def test_a_policy_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match="revocation"):
         RevocationPolicy(**{"cache_seconds": 10, **wrong})  # type: ignore[arg-type]
+
+
+def test_of_answers_that_come_together_revoked_counts() -> None:
+    async def said(status: RevocationStatus) -> _Told:
+        return _Told(status)
+
+    async def work() -> RevocationStatus:
+        asked = [*[GOOD, UNKNOWN] * 10, REVOKED]
+        return (await _first({asyncio.create_task(said(each)) for each in asked})).status
+
+    assert {asyncio.run(work()) for _ in range(5)} == {REVOKED}
+
+
+def test_good_of_a_kept_crl_is_believed_no_longer_than_the_crl(pki: Pki) -> None:
+    first, second = pki.card().auth, pki.card().auth
+    pki.faults.ocsp = "unreachable"
+    clock = Clock()
+
+    async def work() -> list[RevocationStatus]:
+        policy = RevocationPolicy(cache_seconds=1000, timeout=30)
+        revocation = Revocation(pki.bundle(), policy, clock)
+        answers = [await revocation(first.certificate)]
+        clock.ahead += 600  # the CRL is kept still
+        answers.append(await revocation(second.certificate))
+        pki.ca.revoke(second, "key-compromise")
+        clock.ahead += 500
+        answers.append(await revocation(second.certificate))
+        await revocation.close()
+        return answers
+
+    assert asyncio.run(work()) == [GOOD, GOOD, REVOKED]
+
+
+def test_who_needs_one_crl_together_fetches_it_once(pki: Pki) -> None:
+    cards = [pki.card().auth.certificate for _ in range(5)]
+    pki.faults.ocsp = "unreachable"
+
+    async def work() -> list[RevocationStatus]:
+        policy = RevocationPolicy(cache_seconds=10, timeout=30)
+        revocation = Revocation(pki.bundle(), policy, Clock())
+        answers = await asyncio.gather(*map(revocation, cards))
+        await revocation.close()
+        return answers
+
+    assert asyncio.run(work()) == [GOOD] * 5
+    assert pki.asked.count("crl") == len(_crl_urls(cards[0]))
+
+
+def test_an_ocsp_that_hangs_for_many_keeps_no_crl_waiting(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.operators.auth.revocation._LATE", 0.01)
+    monkeypatch.setattr(pki.faults, "delay", 120)
+    card = pki.card().auth.certificate
+    pki.faults.ocsp = "slow"
+
+    async def work() -> list[RevocationStatus]:
+        policy = RevocationPolicy(cache_seconds=0, timeout=60)
+        revocation = Revocation(pki.bundle(), policy, Clock())
+        answers = await asyncio.gather(*(revocation(card) for _ in range(101)))
+        await revocation.close()
+        return answers
+
+    assert asyncio.run(work()) == [GOOD] * 101
+
+
+def test_ocsp_and_crl_have_one_deadline(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+
+    async def hangs(_self: Revocation, url: str, _longest: int, _body: bytes | None = None) -> None:
+        asked.add(url)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Revocation, "_fetch", hangs)
+    card = pki.card().auth.certificate
+    assert ask(pki, card, policy=RevocationPolicy(cache_seconds=10, timeout=1)) == [UNKNOWN]
+    assert asked == {_ocsp_url(card), *_crl_urls(card)}

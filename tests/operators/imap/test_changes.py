@@ -280,3 +280,16 @@ def test_every_change_is_traced_with_its_author(tmp_path: Path) -> None:
         assert {each["mailbox"] for each in events} == {BOX}
 
     talk(tmp_path, work)
+
+
+def test_who_idles_in_a_mailbox_that_moves_keeps_what_it_has_fetched(tmp_path: Path) -> None:
+    async def work(here: World) -> None:
+        await here.append(ONE, ONE)
+        client = await here.holder()
+        await client.run("a IDLE")
+        await here.service.store.pack(BOX)
+        assert client.pushed() == []
+        assert await client.run("DONE") == ["a OK IDLE terminated"]
+        assert (await client.last("b STORE 1 +FLAGS (\\Seen)")).startswith("b NO ")
+
+    talk(tmp_path, work)

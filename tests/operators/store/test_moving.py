@@ -163,3 +163,11 @@ async def test_what_was_packed_is_packed_again_until_it_is_removed(
     assert store.mailboxes() == [BOB]
     with pytest.raises(StoreError, match="missing"):
         await store.pack(ALICE)
+
+
+async def test_sessions_are_not_told_that_its_messages_have_gone(store: MailStore) -> None:
+    await filled(store)
+    told: list[int] = []
+    store.listen(ALICE, told.append)
+    await store.pack(ALICE)
+    assert told == []

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.operators.store import MailStore
 from sandbox.space.errors import UserError
-from tests.operators.store.scenes import ALICE, fill, folder, uids
+from tests.operators.store.scenes import ALICE, CAROL, envelope, fill, folder, uids
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,48 @@ async def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     assert "version 99" in await refused(path)
+
+
+def as_version_3(path: Path) -> None:
+    """Make the queue what it was: with the last reply of whom a message was tried at."""
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        BEGIN;
+        CREATE TABLE old(
+          id INTEGER PRIMARY KEY AUTOINCREMENT, queue_id TEXT NOT NULL,
+          content INTEGER NOT NULL REFERENCES content, envelope TEXT NOT NULL,
+          accepted_at REAL NOT NULL, attempts INTEGER NOT NULL, next_attempt REAL NOT NULL,
+          last_reply TEXT NOT NULL) STRICT;
+        INSERT INTO old SELECT *, '451 4.3.0 later' FROM queue;
+        DROP TABLE queue;
+        ALTER TABLE old RENAME TO queue;
+        CREATE INDEX queue_due ON queue(next_attempt, id);
+        CREATE INDEX queue_content ON queue(content);
+        PRAGMA user_version=3;
+        COMMIT;
+    """)
+    connection.close()
+
+
+async def test_a_store_of_version_3_is_brought_up_with_its_mail(tmp_path: Path) -> None:
+    path = tmp_path / "mail.db"
+    store = await MailStore.open(path)
+    await store.provision([ALICE])
+    await fill(store, folder(store).id, 2)
+    await store.accept(envelope(CAROL), b"x", local=[], remote=[CAROL])
+    queued = store.queue()
+    await store.close()
+    as_version_3(path)
+    for _ in range(2):  # the second time there is nothing to do
+        store = await MailStore.open(path)
+        assert uids(store, folder(store).id) == [1, 2]
+        assert store.queue() == queued
+        await store.close()
+    store = await MailStore.open(path)
+    await store.accept(envelope(CAROL), b"y", local=[], remote=[CAROL])
+    assert len(store.queue()) == 2
+    assert store._reader.execute("PRAGMA user_version").fetchone() == (4,)
+    await store.close()
 
 
 async def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
