@@ -285,7 +285,7 @@ def test_a_card_is_refused_while_its_revocation_cannot_be_known(
     space.faults.add(name)
     space.faults.add(SILENT[name.partition("-")[0]])
     with monkeypatch.context() as hurried:
-        if name.endswith("-slow"):  # by 5 s: an operator waits for 10
+        if name.endswith("-slow"):  # else it is waited for as long as an operator waits
             evidence = next(iter(space.operators.values())).access._evidence
             hurried.setattr(evidence, "_policy", replace(evidence._policy, timeout=1.0))
         with pytest.raises(MailError):
