@@ -88,7 +88,7 @@ def test_all_processes_are_stopped_and_go_on() -> None:
         stop.show(Watch(0))
         end = time.monotonic() + PATIENCE
         seen: list[set[str]] = [set(), set()]
-        while any(each != {"T", "S"} for each in seen) and time.monotonic() < end:
+        while not all(each >= {"T", "S"} for each in seen) and time.monotonic() < end:
             for child, states in zip(children, seen, strict=True):
                 state = state_of(child)
                 if state == "T" or "T" in states:
