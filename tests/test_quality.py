@@ -70,6 +70,20 @@ def test_a_room_of_the_operators_knows_only_rooms_below_it(room: str) -> None:
                 assert words[2] in ROOMS[room] | {room}, f"{path}: {'.'.join(words)}"
 
 
+def test_no_child_imports_from_the_folder_that_the_user_stands_in() -> None:
+    """`-P`: a file of his own, `dns.py` say, is not one of ours."""
+    started = [
+        [getattr(each, "value", None) for each in node.elts[1:2]]
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.List)
+        and node.elts
+        and ast.unparse(node.elts[0]) == "sys.executable"
+    ]
+    assert len(started) >= 7
+    assert all(each == ["-P"] for each in started)
+
+
 def test_a_class_has_a_name_that_no_other_package_uses_for_something_else() -> None:
     found: dict[str, set[str]] = {}
     for path in MODULES:

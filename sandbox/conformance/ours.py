@@ -72,7 +72,7 @@ def running_space(
         block = free_block()
         folder, log = Path(name) / "space", Path(name) / "log"
         words = [
-            sys.executable, "-c", "from sandbox.cli import main; main()", "up",
+            sys.executable, "-P", "-c", "from sandbox.cli import main; main()", "up",
             "--dir", str(folder),
             "--operators", "2", "--processes", "1", "--keys", "p256", "--behaviour", "approve",
             "--revocation-cache", "0", "--loopback", str(block),

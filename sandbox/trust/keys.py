@@ -83,7 +83,7 @@ def _made_on_all_cores(kind: KeyKind, count: int) -> list[bytes]:
     with contextlib.ExitStack() as running:
         processes = []
         for share in filter(None, shares):
-            words = [sys.executable, "-c", _MAKE, kind.value, str(share)]
+            words = [sys.executable, "-P", "-c", _MAKE, kind.value, str(share)]
             pipe = subprocess.PIPE
             process = running.enter_context(subprocess.Popen(words, stdout=pipe))  # noqa: S603 - ours
             running.callback(process.kill)  # of no effect on one that has ended

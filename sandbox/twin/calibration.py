@@ -96,12 +96,18 @@ class Measured:
 
 @dataclass(slots=True)
 class Taken:
-    """What was taken of a step: means of blocks and single times, s, or what both are units of."""
+    """What was taken of a step.
+
+    Attributes:
+        processor, client: means of blocks, in units that are named when it is `measured`.
+        wall: single times, s.
+        beside: means of blocks: of the wall, what is neither, s.
+    """
 
     processor: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     client: list[float] = field(default_factory=list)
-    beside: list[float] = field(default_factory=list)  # of the wall, what is neither, s
+    beside: list[float] = field(default_factory=list)
 
     def measured(self, unit: float, crowd: Taken) -> Measured:
         """Return the figures of the step; processor times are in units of so many s.

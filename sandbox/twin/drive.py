@@ -122,7 +122,7 @@ class _Process:
         self.failed = ""
         self._thread: threading.Thread | None = None
         self._child = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "sandbox.clients.process", str(path)],
+            [sys.executable, "-P", "-m", "sandbox.clients.process", str(path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         place(self._child.pid, cores)

@@ -124,7 +124,7 @@ def hosted(order: Order, cores: tuple[int, ...] = ()) -> Iterator[Hosted]:
         UserError: it cannot be brought up.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.twin.host"],
+        [sys.executable, "-P", "-m", "sandbox.twin.host"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,  # Ctrl-C is for whoever drives, who then ends it
     )  # fmt: skip

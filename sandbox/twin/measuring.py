@@ -4,7 +4,9 @@ A few clients, one step at a time: what a step takes without queueing. A block h
 sessions that do the first step one after the other, then all the second, and so on; between two
 steps the servers come to rest, and say what processor time they have spent. What they spend at
 rest is subtracted. Wall and client times are the client's own. Then twice as many do each step
-at once: there caches are warm, and one turn of the event loop, one commit, are for several.
+at once: there caches are warm, and one turn of the event loop, one commit, are for several. Then
+whole sessions, one after the other, in which no step has a pause before it, and many at once, each
+at another step. Processor times are noted in units of the machine's pace meanwhile (`pace`).
 """
 
 from __future__ import annotations

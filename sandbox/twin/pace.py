@@ -124,7 +124,7 @@ def pace_watch(cores: Placement) -> Iterator[PaceWatch]:
         watchers = {}
         for core in sorted({*cores.servers, *cores.clients}) or [-1]:
             process = stack.enter_context(subprocess.Popen(
-                [sys.executable, "-m", "sandbox.twin.pace"],
+                [sys.executable, "-P", "-m", "sandbox.twin.pace"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
             ))  # fmt: skip
             place(process.pid, (core,) if core >= 0 else ())

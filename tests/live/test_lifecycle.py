@@ -259,11 +259,17 @@ def test_a_domain_is_opened_and_listed_when_it_is_controlled(space: LiveSpace) -
     assert domains(space)[name]["listed"] is True
 
 
-def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -> None:
+def opened(space: LiveSpace, name: str) -> tuple[str, str]:
+    """Open a domain with a mailbox; return its address, and an operator that it may move to."""
     old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
-    address = f"dr@opened.{space.sheet['suffix']}"
+    address = f"dr@{name}.{space.sheet['suffix']}"
     control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
     control(space, "POST", "/mailboxes", {"address": address})
+    return address, new
+
+
+def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -> None:
+    address, new = opened(space, "opened")
     assert control(space, "POST", f"/mailboxes/{address}/messages", {"count": 2}).status_code == 200
     control(space, "PUT", f"/domains/{address[3:]}/operator", {"operator": new})
     with open_imap(choose(space.sheet, address, "imap"), quiet) as imap:
@@ -274,10 +280,7 @@ def test_a_mailbox_of_a_domain_that_was_opened_moves_with_it(space: LiveSpace) -
 def test_a_move_that_fails_halfway_is_ended_by_the_same_command(
     space: LiveSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
-    address = f"dr@halfway.{space.sheet['suffix']}"
-    control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
-    control(space, "POST", "/mailboxes", {"address": address})
+    address, new = opened(space, "halfway")
     control(space, "POST", f"/mailboxes/{address}/messages", {"count": 2})
     move = ("PUT", f"/domains/{address[3:]}/operator", {"operator": new})
 
@@ -296,10 +299,7 @@ def test_what_an_append_was_acknowledged_while_a_mailbox_moves_is_there_after(
     space: LiveSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sessions that are still in write before the mailbox is packed, between that and its end."""
-    old, new = (space.sheet["operators"][i]["name"] for i in (0, 1))
-    address = f"dr@meanwhile.{space.sheet['suffix']}"
-    control(space, "POST", "/domains", {"domain": address[3:], "operator": old})
-    control(space, "POST", "/mailboxes", {"address": address})
+    address, new = opened(space, "meanwhile")
     pack = OperatorCrew.pack
     there = [open_imap(choose(space.sheet, address, "imap"), quiet) for _ in range(2)]
     # Nobody is told to go meanwhile: the window is as wide as it can be.
