@@ -54,7 +54,7 @@ LONG = (
     "tests/serve/test_strangers.py",
     "tests/live/test_wire.py",
     "tests/analysis/test_report.py",
-    "tests/twin/test_schedule.py",
+    "tests/twin/test_plan.py",
     "tests/simulation/test_engines_agree.py",
     "tests/simulation/test_queues.py",
     "tests/live/test_job.py",
