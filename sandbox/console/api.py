@@ -6,16 +6,17 @@ import asyncio
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sandbox.console import otlp, why
 from sandbox.console.answers import MissingError, count_of
 from sandbox.console.ledger import Query, TrailOutcome
 from sandbox.console.operations import Operation, described, text
 from sandbox.console.prometheus import CONTENT_TYPE, exposition
-from sandbox.console.stream import Streams
+from sandbox.console.stream import changes
 from sandbox.console.watch import SpaceWatch
 from sandbox.observations.schema import Words
+from sandbox.serve.streams import Streams
 from sandbox.space.errors import UserError
 
 __all__ = ["WatchApi", "description", "query_of"]
@@ -54,11 +55,10 @@ class WatchApi:
 
     Args:
         watch: that looks.
-        streams: of events.
     """
 
-    def __init__(self, watch: SpaceWatch, streams: Streams) -> None:
-        self._watch, self._streams = watch, streams
+    def __init__(self, watch: SpaceWatch) -> None:
+        self._watch, self._streams = watch, Streams()
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -122,10 +122,7 @@ class WatchApi:
     async def events(self, request: Request) -> Response:
         """See the table."""
         del request
-        if self._streams.full:
-            told = {"fr": "trop de pages ouvertes ; en fermer", "en": "too many pages; close some"}
-            return JSONResponse({"error": told}, 503)
-        return StreamingResponse(self._streams.stream(), media_type="text/event-stream")
+        return self._streams.answer(changes(self._watch))
 
     async def space(self, request: Request) -> Response:
         """See the table."""

@@ -30,7 +30,6 @@ from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
 from sandbox.console.reader import Readers
 from sandbox.console.results import Results
-from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust
 from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
@@ -119,7 +118,7 @@ class SpaceConsole:
         designs = self._designs = Designs(watch, space, Results(Path("out")))
         mail = self._mail = MailApi(watch, boxes, readers)
         player = self.player = Player(watch, designs, mail.key_of)
-        seen, trust = WatchApi(watch, Streams(watch)), Trust(space)
+        seen, trust = WatchApi(watch), Trust(space)
         controls = Controls(space.folder.path)
         parts = (
             seen, PeopleApi(watch, readers, enrolling), mail,

@@ -409,21 +409,39 @@ def test_the_page_of_sms_is_told_when_one_comes_and_when_it_is_answered():
             assert next(told) == "event: sms"
 
 
-def test_so_many_pages_of_sms_listen_and_no_more(monkeypatch):
-    monkeypatch.setattr("sandbox.psc.sms_pages.MOST_STREAMS", 1)
+@pytest.mark.parametrize(
+    ("path", "first_line"), [("/sms/events", "retry: 1000"), ("/events", "id: 1")]
+)
+def test_so_many_listen_to_a_stream_and_no_more(monkeypatch, path, first_line):
+    monkeypatch.setattr("sandbox.serve.streams.MOST_STREAMS", 1)
+    headers = {"Accept": "text/event-stream"}
     with running("core", device="sms", options=ProviderOptions(clients=CLIENTS)) as server:
-        url = server.origin + "/sms/events"
+        url = server.origin + path
         with http(server) as client:
-            with client.stream("GET", url) as first:
+            server.provider.events.add(0, "clock", "é", "live")
+            with client.stream("GET", url, headers=headers) as first:
                 told = first.iter_lines()
-                assert next(told) == "retry: 1000"
-                refusal = client.get(url)
+                assert next(told) == first_line
+                refusal = client.get(url, headers=headers)
                 assert refusal.status_code == 503
                 assert "too many pages" in refusal.json()["error"]["en"]
             while True:  # the server hears that the first has hung up, in its own time
-                with client.stream("GET", url) as after:
+                with client.stream("GET", url, headers=headers) as after:
                     if after.status_code == 200:
                         break
+
+
+def test_who_listens_late_hears_all_that_is_kept_and_not_the_first_thousand_alone():
+    with running("core", device="sms", options=ProviderOptions(clients=CLIENTS)) as server:
+        for _ in range(1_500):
+            server.provider.events.add(0, "clock")
+        headers = {"Accept": "text/event-stream"}
+        with (
+            http(server) as client,
+            client.stream("GET", server.origin + "/events", headers=headers) as stream,
+        ):
+            told = (line for line in stream.iter_lines() if line.startswith("id: "))
+            assert [next(told) for _ in range(1_500)][-1] == "id: 1500"
 
 
 def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
