@@ -11,7 +11,6 @@ import tempfile
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from hypothesis import settings
 
@@ -21,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # end of the run, takes seconds in each process.
 gc.disable()
 
-mpl.use("Agg")
+os.environ["MPLBACKEND"] = "agg"
 # The first call of a compiled function compiles it: no time limit on single examples.
 # Examples are the same at each run, so that a run can be repeated; --hypothesis-seed draws others.
 settings.register_profile("sandbox", deadline=None, derandomize=True)
