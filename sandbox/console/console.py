@@ -84,8 +84,7 @@ def application(
     return Guard(app, secret)
 
 
-async def _missing(request: Request, error: Exception) -> Response:
-    del request
+async def _missing(_: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     told = {
         "fr": "n'existe pas ; voir /api/openapi.json",

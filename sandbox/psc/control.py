@@ -107,8 +107,7 @@ class _Control:
         self.provider = provider
         self._streams = Streams()
 
-    async def people(self, request: Request) -> Response:
-        del request
+    async def people(self, _: Request) -> Response:
         listed: list[dict[str, Any]] = []
         for person in itertools.islice(self.provider.people, MAX_PEOPLE):
             behaviour = self.provider.devices.behaviours.get(
@@ -305,8 +304,7 @@ class _Control:
         finally:
             stop()
 
-    async def home(self, request: Request) -> Response:
-        del request
+    async def home(self, _: Request) -> Response:
         provider, devices = self.provider, self.provider.devices
         by_sms = provider.settings.device == "sms"
         everybody = list(itertools.islice(provider.people, MAX_PEOPLE))
@@ -326,8 +324,7 @@ class _Control:
             events=provider.events.since(provider.events.last - _SHOWN)[::-1],
         )
 
-    async def description(self, request: Request) -> Response:
-        del request
+    async def description(self, _: Request) -> Response:
         return JSONResponse(openapi(self.provider.settings, self.provider.origin))
 
 

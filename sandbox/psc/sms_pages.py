@@ -46,14 +46,12 @@ def sms_routes(
     def messages() -> list[telephones.ArrivedSms]:
         return telephones.inbox(inbox, now(), pending)
 
-    async def listing(request: Request) -> Response:
-        del request
+    async def listing(_: Request) -> Response:
         return shown("sms", messages=messages())
 
     streams = Streams()
 
-    async def events(request: Request) -> Response:
-        del request
+    async def events(_: Request) -> Response:
         return streams.answer(news())
 
     async def news() -> AsyncGenerator[str, None]:
