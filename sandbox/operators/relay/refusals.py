@@ -20,89 +20,86 @@ _OURS = (
 )
 
 # fmt: off
-BY_FINDING: dict[CertificateFinding, MailRefusal] = {
-    CertificateFinding.UNREADABLE: mail_refusal(
-        "relay-certificate-unreadable", _DENIED, _PKI,
-        ("Le certificat de l'autre relais est illisible.",
-         "The other relay's certificate cannot be read."),
-        _OURS,
-    ),
-    CertificateFinding.EXPIRED: mail_refusal(
-        "relay-certificate-expired", _LATER, _PKI,
-        ("Le certificat de l'autre relais a expiré.", "The other relay's certificate has expired."),
-        ("Renouveler le certificat.", "Renew the certificate."),
-    ),
-    CertificateFinding.NOT_YET_VALID: mail_refusal(
-        "relay-certificate-not-yet-valid", _LATER, _PKI,
-        ("Le certificat de l'autre relais n'est pas encore valable.",
-         "The other relay's certificate is not valid yet."),
-        ("Attendre sa date de début, ou mettre à l'heure les horloges.",
-         "Wait for its first day, or set the clocks right."),
-    ),
-    CertificateFinding.UNTRUSTED: mail_refusal(
-        "relay-certificate-untrusted", _DENIED, _PKI,
-        ("Le certificat de l'autre relais ne remonte à aucune autorité connue.",
-         "The other relay's certificate chains to no known authority."),
-        _OURS,
-    ),
-    CertificateFinding.WRONG_HIERARCHY: mail_refusal(
-        "relay-certificate-wrong-hierarchy", _DENIED, _PKI,
-        ("Le certificat de l'autre relais vient d'une autorité qui n'en donne pas aux opérateurs.",
-         "The other relay's certificate is from an authority that issues none to operators."),
-        _OURS,
-    ),
-    CertificateFinding.WRONG_USAGE: mail_refusal(
-        "relay-certificate-wrong-usage", _DENIED, _PKI,
-        ("Le certificat de l'autre relais n'est pas fait pour un relais.",
-         "The other relay's certificate is not made for a relay."),
-        ("Présenter un certificat dont l'usage est serveur et client TLS.",
-         "Present a certificate whose usage is TLS server and client."),
-    ),
-    CertificateFinding.WRONG_NAME: mail_refusal(
-        "relay-certificate-wrong-name", _LATER, "RFC 9525 §6; RFC 5321 §5.1",
-        ("Le certificat de l'autre relais ne porte pas le nom d'hôte du MX.",
-         "The other relay's certificate does not bear the host name of the MX."),
-        ("Mettre le nom du MX dans le SAN du certificat, ou corriger le MX.",
-         "Put the name of the MX in the certificate's SAN, or correct the MX."),
-    ),
-    CertificateFinding.WRONG_ENTITY: mail_refusal(
-        "relay-certificate-wrong-entity", _DENIED, _PKI,
-        ("Le certificat de l'autre relais est au nom d'une autre structure.",
-         "The other relay's certificate is that of another structure."),
-        _OURS,
-    ),
-    CertificateFinding.UNKNOWN_ENTITY: mail_refusal(
-        "relay-certificate-unknown-entity", _DENIED, _PKI,
-        ("La structure du certificat de l'autre relais est inconnue.",
-         "The structure of the other relay's certificate is unknown."),
-        _OURS,
-    ),
-    CertificateFinding.WRONG_ENVIRONMENT: mail_refusal(
-        "relay-certificate-wrong-environment", _DENIED, _PKI,
-        ("Le certificat de l'autre relais vient d'un autre environnement (test ou production).",
-         "The other relay's certificate is from another environment (test or production)."),
-        ("Présenter un certificat du même environnement.",
-         "Present a certificate of the same environment."),
-    ),
-    CertificateFinding.WEAK_KEY: mail_refusal(
-        "relay-certificate-weak-key", _DENIED, _PKI,
-        ("La clé de l'autre relais est trop faible.", "The other relay's key is too weak."),
-        ("Une clé RSA d'au moins 2048 bits, ou EC d'au moins 256.",
-         "An RSA key of 2048 bits or more, or EC of 256 or more."),
-    ),
-    CertificateFinding.REVOKED: mail_refusal(
-        "relay-certificate-revoked", _DENIED, _PKI,
-        ("Le certificat de l'autre relais est révoqué.",
-         "The other relay's certificate is revoked."),
-        ("Renouveler le certificat.", "Renew the certificate."),
-    ),
-    CertificateFinding.REVOCATION_UNKNOWN: mail_refusal(
-        "relay-certificate-revocation-unknown", _LATER, _PKI,
-        ("Ni OCSP ni CRL ne disent si le certificat de l'autre relais est révoqué.",
-         "Neither OCSP nor a CRL tells whether the other relay's certificate is revoked."),
-        ("Rétablir l'accès à OCSP ou à la CRL.", "Restore access to OCSP or to the CRL."),
-    ),
-}
+CERTIFICATE_UNREADABLE = mail_refusal(
+    "relay-certificate-unreadable", _DENIED, _PKI,
+    ("Le certificat de l'autre relais est illisible.",
+     "The other relay's certificate cannot be read."),
+    _OURS,
+)
+CERTIFICATE_EXPIRED = mail_refusal(
+    "relay-certificate-expired", _LATER, _PKI,
+    ("Le certificat de l'autre relais a expiré.", "The other relay's certificate has expired."),
+    ("Renouveler le certificat.", "Renew the certificate."),
+)
+CERTIFICATE_NOT_YET_VALID = mail_refusal(
+    "relay-certificate-not-yet-valid", _LATER, _PKI,
+    ("Le certificat de l'autre relais n'est pas encore valable.",
+     "The other relay's certificate is not valid yet."),
+    ("Attendre sa date de début, ou mettre à l'heure les horloges.",
+     "Wait for its first day, or set the clocks right."),
+)
+CERTIFICATE_UNTRUSTED = mail_refusal(
+    "relay-certificate-untrusted", _DENIED, _PKI,
+    ("Le certificat de l'autre relais ne remonte à aucune autorité connue.",
+     "The other relay's certificate chains to no known authority."),
+    _OURS,
+)
+CERTIFICATE_WRONG_HIERARCHY = mail_refusal(
+    "relay-certificate-wrong-hierarchy", _DENIED, _PKI,
+    ("Le certificat de l'autre relais vient d'une autorité qui n'en délivre pas aux opérateurs.",
+     "The other relay's certificate is from an authority that issues none to operators."),
+    _OURS,
+)
+CERTIFICATE_WRONG_USAGE = mail_refusal(
+    "relay-certificate-wrong-usage", _DENIED, _PKI,
+    ("Le certificat de l'autre relais n'est pas fait pour un relais.",
+     "The other relay's certificate is not made for a relay."),
+    ("Présenter un certificat dont l'usage est serveur et client TLS.",
+     "Present a certificate whose usage is TLS server and client."),
+)
+CERTIFICATE_WRONG_NAME = mail_refusal(
+    "relay-certificate-wrong-name", _LATER, "RFC 9525 §6; RFC 5321 §5.1",
+    ("Le certificat de l'autre relais ne porte pas le nom d'hôte du MX.",
+     "The other relay's certificate does not bear the host name of the MX."),
+    ("Mettre le nom du MX dans le SAN du certificat, ou corriger le MX.",
+     "Put the name of the MX in the certificate's SAN, or correct the MX."),
+)
+CERTIFICATE_WRONG_ENTITY = mail_refusal(
+    "relay-certificate-wrong-entity", _DENIED, _PKI,
+    ("Le certificat de l'autre relais est au nom d'une autre structure.",
+     "The other relay's certificate is that of another structure."),
+    _OURS,
+)
+CERTIFICATE_UNKNOWN_ENTITY = mail_refusal(
+    "relay-certificate-unknown-entity", _DENIED, _PKI,
+    ("La structure du certificat de l'autre relais est inconnue.",
+     "The structure of the other relay's certificate is unknown."),
+    _OURS,
+)
+CERTIFICATE_WRONG_ENVIRONMENT = mail_refusal(
+    "relay-certificate-wrong-environment", _DENIED, _PKI,
+    ("Le certificat de l'autre relais vient d'un autre environnement (test ou production).",
+     "The other relay's certificate is from another environment (test or production)."),
+    ("Présenter un certificat du même environnement.",
+     "Present a certificate of the same environment."),
+)
+CERTIFICATE_WEAK_KEY = mail_refusal(
+    "relay-certificate-weak-key", _DENIED, _PKI,
+    ("La clé de l'autre relais est trop faible.", "The other relay's key is too weak."),
+    ("Une clé RSA d'au moins 2048 bits, ou EC d'au moins 256.",
+     "An RSA key of 2048 bits or more, or EC of 256 or more."),
+)
+CERTIFICATE_REVOKED = mail_refusal(
+    "relay-certificate-revoked", _DENIED, _PKI,
+    ("Le certificat de l'autre relais est révoqué.", "The other relay's certificate is revoked."),
+    ("Renouveler le certificat.", "Renew the certificate."),
+)
+CERTIFICATE_REVOCATION_UNKNOWN = mail_refusal(
+    "relay-certificate-revocation-unknown", _LATER, _PKI,
+    ("Ni OCSP ni CRL ne disent si le certificat de l'autre relais est révoqué.",
+     "Neither OCSP nor a CRL tells whether the other relay's certificate is revoked."),
+    ("Rétablir l'accès à OCSP ou à la CRL.", "Restore access to OCSP or to the CRL."),
+)
 CERTIFICATE_MISSING = mail_refusal(
     "relay-certificate-missing", _DENIED, _PKI,
     ("L'autre relais n'a pas présenté de certificat.", "The other relay presented no certificate."),
@@ -136,3 +133,20 @@ RECIPIENT_DOMAIN = mail_refusal(
     ("Accorder le MX du domaine et le DN inscrit sur la liste.",
      "Make the domain's MX and the DN on the list agree."),
 )
+# fmt: on
+
+BY_FINDING: dict[CertificateFinding, MailRefusal] = {
+    CertificateFinding.UNREADABLE: CERTIFICATE_UNREADABLE,
+    CertificateFinding.EXPIRED: CERTIFICATE_EXPIRED,
+    CertificateFinding.NOT_YET_VALID: CERTIFICATE_NOT_YET_VALID,
+    CertificateFinding.UNTRUSTED: CERTIFICATE_UNTRUSTED,
+    CertificateFinding.WRONG_HIERARCHY: CERTIFICATE_WRONG_HIERARCHY,
+    CertificateFinding.WRONG_USAGE: CERTIFICATE_WRONG_USAGE,
+    CertificateFinding.WRONG_NAME: CERTIFICATE_WRONG_NAME,
+    CertificateFinding.WRONG_ENTITY: CERTIFICATE_WRONG_ENTITY,
+    CertificateFinding.UNKNOWN_ENTITY: CERTIFICATE_UNKNOWN_ENTITY,
+    CertificateFinding.WRONG_ENVIRONMENT: CERTIFICATE_WRONG_ENVIRONMENT,
+    CertificateFinding.WEAK_KEY: CERTIFICATE_WEAK_KEY,
+    CertificateFinding.REVOKED: CERTIFICATE_REVOKED,
+    CertificateFinding.REVOCATION_UNKNOWN: CERTIFICATE_REVOCATION_UNKNOWN,
+}
