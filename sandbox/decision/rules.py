@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeRegressor
 
 from sandbox.decision.choice import weights_of
 from sandbox.decision.features import Label
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeRegressor
 
 __all__ = ["Accuracy", "Condition", "DecisionMap", "MapSize", "Rule", "Sample", "Turn", "grow"]
 
@@ -153,6 +153,8 @@ class Sample:
 
 def _grown(features: Floats, points: Floats, leaves: int = max(SIZES)) -> DecisionTreeRegressor:
     """Return a tree of so many leaves, its best splits first."""
+    from sklearn.tree import DecisionTreeRegressor
+
     weights = weights_of(points.shape[2], GROWN_OVER, 0)
     lost = points @ weights.T
     good = (lost - lost.min(axis=1, keepdims=True) <= POINT).reshape(len(lost), -1)
@@ -331,6 +333,10 @@ def _sizes(
 
 def _regressed(train: Sample, fresh: Sample) -> Floats:
     """Return the points that a ridge regression on every feature expects of fresh draws."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS))
     model.fit(train.features, train.points.reshape(len(train.points), -1))
     found: Floats = model.predict(fresh.features).reshape(fresh.points.shape)

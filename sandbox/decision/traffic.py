@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from sandbox.decision.access import AccessCell, Asked
 from sandbox.decision.criteria import SIMULATED
@@ -107,6 +106,8 @@ def base_of(scenario: Scenario, seed: int) -> Base:
 
 @cache
 def _sequence(method: int, seed: int, count: int) -> Floats:
+    from scipy.stats import qmc  # a second of imports
+
     columns = FEATURES + len(CAPABILITIES)
     drawn = qmc.Sobol(columns, rng=np.random.default_rng([seed, method])).random(count)
     inside: Floats = np.clip(drawn, 1e-9, 1 - 1e-9)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +158,6 @@ class MailDoor(Door):
         listeners: one endpoint, or several that SNI tells apart; same address, port and TLS mode.
         protocol: makes the protocol of a connection.
         limits: bounds.
-        clock: seconds since 1970.
         pool: bounds shared with other doors.
     """
 
@@ -169,7 +167,6 @@ class MailDoor(Door):
         protocol: Callable[[Inbound], asyncio.Protocol],
         limits: DoorLimits | None = None,
         *,
-        clock: Callable[[], float] = time.time,
         pool: Pool | None = None,
     ) -> None:
         first = listeners[0].place
@@ -183,7 +180,6 @@ class MailDoor(Door):
             starttls=first.tls == "starttls",
             limits=limits or MAIL_LIMITS,
             pool=pool,
-            clock=clock,
         )
 
     def listener(self, context: ssl.SSLContext | None) -> Listener:
