@@ -11,9 +11,10 @@ import tempfile
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 # end of the run, takes seconds in each process.
 gc.disable()
 
-mpl.use("Agg")
+os.environ["MPLBACKEND"] = "agg"
 # The first call of a compiled function compiles it: no time limit on single examples.
 # Examples are the same at each run, so that a run can be repeated; --hypothesis-seed draws others.
 settings.register_profile("sandbox", deadline=None, derandomize=True)
@@ -34,39 +35,62 @@ KERNEL = (
     "tests/test_notebooks.py", "tests/twin/", "tests/workers/",
 )  # fmt: skip
 
-# Files that take a minute or so begin first, so that no process is left alone with one at the end;
-# at their head are some that need no kernel, which is being compiled then.
+# Files that take a minute or so begin first, so that no process is left alone with one at the end:
+# by turns one that waits and one that computes, so that the cores are never idle nor fought over.
+# Those that need the kernel come after some that do not: it is being compiled meanwhile.
 LONG = (
-    "tests/live/test_kill.py",
     "tests/live/test_processes.py",
+    "tests/test_quality.py",
     "tests/conformance/test_postfix_dovecot.py",
     "tests/psc/test_keycloak_differential.py",
-    "tests/live/test_strangers.py",
+    "tests/test_notebooks.py",
+    "tests/live/test_kill.py",
     "tests/live/clients/test_thunderbird.py",
     "tests/console/test_browser.py",
-    "tests/conformance/test_client_real.py",
-    "tests/test_notebooks.py",
+    "tests/twin/test_replay.py",
     "tests/test_cli.py",
+    "tests/live/test_strangers.py",
+    "tests/simulation/test_engines_agree.py",
+    "tests/conformance/test_client_real.py",
+    "tests/analysis/test_report.py",
     "tests/twin/test_ends.py",
-    "tests/workers/test_cluster.py",
-    "tests/conformance/test_client_mutants.py",
-    "tests/conformance/test_mutants.py",
     "tests/decision/test_study.py",
     "tests/serve/test_strangers.py",
+    "tests/analysis/test_comparison.py",
+    "tests/twin/test_foreign.py",
+    "tests/workers/test_cluster.py",
+    "tests/conformance/test_client_mutants.py",
+    "tests/analysis/test_validation.py",
+    "tests/conformance/test_mutants.py",
     "tests/live/test_wire.py",
-    "tests/analysis/test_report.py",
-    "tests/twin/test_schedule.py",
-    "tests/simulation/test_engines_agree.py",
     "tests/simulation/test_queues.py",
     "tests/live/test_job.py",
-    "tests/twin/test_replay.py",
+    "tests/analysis/test_coverage.py",
     "tests/operators/store/test_kill.py",
+    "tests/twin/test_schedule.py",
     "tests/conformance/test_ours.py",
-    "tests/twin/test_foreign.py",
-    "tests/test_quality.py",
-    "tests/analysis/test_validation.py",
-    "tests/analysis/test_comparison.py",
+    "tests/directory/test_fhir_validator.py",
+    "tests/simulation/test_random_programs.py",
 )
+
+# Files that begin with the same long work: one process does it for all.
+TOGETHER = {
+    "tests/analysis/test_decision.py": "tests/analysis/test_report.py",
+    "tests/analysis/test_plots.py": "tests/analysis/test_report.py",
+}
+
+
+class Scheduling(LoadFileScheduling):
+    """A file, or files that share their work, is run by one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return TOGETHER.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Hand out files as `Scheduling` has it, unless another way is asked for."""
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -87,6 +87,22 @@ def test_help_loads_no_scientific_library() -> None:
     assert result.stdout.endswith("[]\n")
 
 
+SLOW_TO_IMPORT = ("SALib", "distributed", "scipy.optimize", "scipy.stats", "sklearn")
+
+
+def test_what_takes_seconds_to_import_waits_until_it_is_used() -> None:
+    script = (
+        "import sys; from sandbox.cli import cli\n"
+        "for verb in sys.argv[1:]: cli([verb, '--help'], standalone_mode=False)\n"
+        f"print(sorted(set({SLOW_TO_IMPORT}) & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *sorted(SIMULATING)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.endswith("[]\n")
+
+
 # What `pip install mssante-sandbox[compare]` brings and the light installation lacks.
 SIMULATING = {"calibrate", "compare", "decide", "replay", "twin", "validate"}  # verbs that need it
 SCIENTIFIC = (

@@ -32,7 +32,7 @@ from sandbox.conformance.subject import METHODS
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.options import EXISTING, FILE
+from sandbox.space.options import EXISTING, FILE, among
 
 __all__ = ["matrix"]
 
@@ -170,12 +170,12 @@ def _places(worlds: Sequence[World], chosen: _Chosen) -> list[MatrixPlace]:
     twice = next((each for each in known if known.count(each) > 1), None)
     if twice is not None:
         raise UserError("deux opérateurs de ce nom", "two operators of this name", where=twice)
-    named = _among(chosen.operators, known, "--operator")
+    named = among(chosen.operators, known, "--operator")
     run = list(dict.fromkeys(
         design for world in worlds for name in world.operators
         for design in world.operator(name)["designs"]
     ))  # fmt: skip
-    designs = _among(chosen.designs, run, "--design")
+    designs = among(chosen.designs, run, "--design")
     return [
         place
         for world in worlds
@@ -184,18 +184,6 @@ def _places(worlds: Sequence[World], chosen: _Chosen) -> list[MatrixPlace]:
             chosen.methods or METHODS,
         )
     ]  # fmt: skip
-
-
-def _among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
-    """Return what was asked for, or all that is known.
-
-    Raises:
-        UserError: one is not known.
-    """
-    for each in asked:
-        if each not in known:
-            raise UserError.among("n'est pas ici", "is not here", f"{option} {each}", known)
-    return list(dict.fromkeys(asked)) or list(known)
 
 
 def _capabilities(table: Path, clients: Sequence[MailClient]) -> None:

@@ -29,7 +29,7 @@ from sandbox.live.mailer import MailError
 from sandbox.live.sheet_file import read_sheet
 from sandbox.serve import stopped_by_sigterm
 from sandbox.space.errors import EXIT_INTERRUPTED, UserError
-from sandbox.space.options import json_option, space_option
+from sandbox.space.options import among, json_option, space_option
 
 __all__ = ["portability"]
 
@@ -169,9 +169,9 @@ def _goal(
     sheet: dict[str, Any], operator: str, to: str, design: str, folder: Path, *, stays: bool
 ) -> _Goal:
     world = World(sheet)
-    first = _among(operator or world.first, world.operators, "--operator")
+    first = among([operator or world.first], world.operators, "--operator")[0]
     known = list(world.operator(first)["designs"])
-    chosen = _among(design or known[0], known, "--design")
+    chosen = among([design or known[0]], known, "--design")[0]
     if to.endswith(".toml"):
         if not Path(to).is_file():
             raise UserError("fichier introuvable", "no such file", where=f"--to {to}")
@@ -185,7 +185,7 @@ def _goal(
     if not rest:
         raise UserError("aucun autre opérateur dans cet espace", "no other operator in this space",
                         where="--to")  # fmt: skip
-    return _Goal(first, chosen, _among(to or rest[0], rest, "--to"), None, stays)
+    return _Goal(first, chosen, among([to or rest[0]], rest, "--to")[0], None, stays)
 
 
 def _foreign(world: World) -> MailboxHome:
@@ -234,12 +234,6 @@ def _installed(names: Sequence[str], option: str) -> list[MailClient]:
         if not any(protocol in each.protocols for each in found):
             raise UserError("aucun logiciel pour", "no software for", where=option, then=protocol)
     return found
-
-
-def _among(name: str, known: Sequence[str], option: str) -> str:
-    if name not in known:
-        raise UserError.among("n'est pas ici", "is not here", f"{option} {name}", known)
-    return name
 
 
 def _progress(line: str) -> None:

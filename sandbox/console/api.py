@@ -6,16 +6,17 @@ import asyncio
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sandbox.console import otlp, why
 from sandbox.console.answers import MissingError, count_of
 from sandbox.console.ledger import Query, TrailOutcome
 from sandbox.console.operations import Operation, described, text
 from sandbox.console.prometheus import CONTENT_TYPE, exposition
-from sandbox.console.stream import Streams
+from sandbox.console.stream import changes
 from sandbox.console.watch import SpaceWatch
 from sandbox.observations.schema import Words
+from sandbox.serve.streams import Streams
 from sandbox.space.errors import UserError
 
 __all__ = ["WatchApi", "description", "query_of"]
@@ -54,11 +55,10 @@ class WatchApi:
 
     Args:
         watch: that looks.
-        streams: of events.
     """
 
-    def __init__(self, watch: SpaceWatch, streams: Streams) -> None:
-        self._watch, self._streams = watch, streams
+    def __init__(self, watch: SpaceWatch) -> None:
+        self._watch, self._streams = watch, Streams()
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -66,49 +66,47 @@ class WatchApi:
         busy = {"503": "As many listen as may."}
         return (
             Operation(
-                name="metrics", method="GET", path="/metrics", handler=self.metrics, open=True,
+                name="metrics", method="GET", path="/metrics", handler=self._metrics, open=True,
                 media="text/plain", refuses={"503": "Operators are starting again."},
                 words=Words("Mesures pour Prometheus.", "Metrics for Prometheus."),
             ),
             Operation(
-                name="events", method="GET", path="/events", handler=self.events, refuses=busy,
+                name="events", method="GET", path="/events", handler=self._events, refuses=busy,
                 media="text/event-stream",
                 words=Words("Ce qui arrive, au fil de l'eau (server-sent events).",
                             "What happens, as it does (server-sent events)."),
             ),
             Operation(
-                name="space", method="GET", path="/space", handler=self.space,
+                name="space", method="GET", path="/space", handler=self._space,
                 words=Words("L'espace : opérateurs, architectures, points d'accès, instant.",
                             "The space: operators, designs, endpoints, moment."),
             ),
             Operation(
-                name="connections", method="GET", path="/connections", handler=self.connections,
+                name="connections", method="GET", path="/connections", handler=self._connections,
                 query={**_FILTERS, **_LIMIT},
                 words=Words("Connexions de clients, les plus récentes d'abord.",
                             "Connections of clients, the newest first."),
             ),
             Operation(
                 name="connection", method="GET", path="/connections/{key}",
-                handler=self.connection,
+                handler=self._connection,
                 words=Words("Une connexion, pas à pas, avec la cause de chaque refus.",
                             "One connection, step by step, with the cause of each refusal."),
             ),
             Operation(
-                name="traces", method="GET", path="/traces", handler=self.traces,
+                name="traces", method="GET", path="/traces", handler=self._traces,
                 query={**_FILTERS, **_LIMIT},
                 words=Words("Les mêmes connexions, en traces OpenTelemetry (OTLP/JSON).",
                             "The same connections as OpenTelemetry traces (OTLP/JSON)."),
             ),
             Operation(
-                name="trace", method="GET", path="/traces/{key}", handler=self.trace,
+                name="trace", method="GET", path="/traces/{key}", handler=self._trace,
                 words=Words("Une connexion, en trace OpenTelemetry.",
                             "One connection as an OpenTelemetry trace."),
             ),
         )  # fmt: skip
 
-    async def metrics(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _metrics(self, _: Request) -> Response:
         seen = self._watch.seen
         if seen is None:
             try:
@@ -119,17 +117,10 @@ class WatchApi:
         page = exposition(seen, self._watch.waiting(), self._watch.feed.ledger.entries)
         return PlainTextResponse(page, headers={"Content-Type": CONTENT_TYPE})
 
-    async def events(self, request: Request) -> Response:
-        """See the table."""
-        del request
-        if self._streams.full:
-            told = {"fr": "trop de pages ouvertes ; en fermer", "en": "too many pages; close some"}
-            return JSONResponse({"error": told}, 503)
-        return StreamingResponse(self._streams.stream(), media_type="text/event-stream")
+    async def _events(self, _: Request) -> Response:
+        return self._streams.answer(changes(self._watch))
 
-    async def space(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _space(self, _: Request) -> Response:
         sheet, moment = self._watch.space.sheet, self._watch.pulse
         told: dict[str, Any] = {name: sheet[name] for name in ("scenario", "suffix", "ready")}
         told["operators"] = [
@@ -138,19 +129,16 @@ class WatchApi:
         ]
         return JSONResponse({**told, "pulse": None if moment is None else moment.data()})
 
-    async def connections(self, request: Request) -> Response:
-        """See the table."""
+    async def _connections(self, request: Request) -> Response:
         query, limit = query_of(request), count_of(request, "limit", 100, why.MOST)
         trails = await asyncio.to_thread(why.found, self._watch.feed, query, limit)
         more = trails[-1].key if len(trails) == limit else None
         return JSONResponse({"connections": [why.trail_data(e) for e in trails], "before": more})
 
-    async def connection(self, request: Request) -> Response:
-        """See the table."""
+    async def _connection(self, request: Request) -> Response:
         return JSONResponse(why.connection(await self.story(request.path_params["key"])))
 
-    async def traces(self, request: Request) -> Response:
-        """See the table."""
+    async def _traces(self, request: Request) -> Response:
         query, limit = query_of(request), count_of(request, "limit", 100, why.MOST)
 
         def told() -> dict[str, Any]:
@@ -160,8 +148,7 @@ class WatchApi:
 
         return JSONResponse(await asyncio.to_thread(told))
 
-    async def trace(self, request: Request) -> Response:
-        """See the table."""
+    async def _trace(self, request: Request) -> Response:
         return JSONResponse(otlp.traces([await self.story(request.path_params["key"])]))
 
     async def story(self, key: str) -> Any:

@@ -30,7 +30,6 @@ from sandbox.console.pages import Pages
 from sandbox.console.people_api import PeopleApi
 from sandbox.console.reader import Readers
 from sandbox.console.results import Results
-from sandbox.console.stream import Streams
 from sandbox.console.trust_pages import Trust
 from sandbox.console.watch import SpaceWatch, Watched
 from sandbox.live.space import LiveSpace
@@ -85,8 +84,7 @@ def application(
     return Guard(app, secret)
 
 
-async def _missing(request: Request, error: Exception) -> Response:
-    del request
+async def _missing(_: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     told = {
         "fr": "n'existe pas ; voir /api/openapi.json",
@@ -119,7 +117,7 @@ class SpaceConsole:
         designs = self._designs = Designs(watch, space, Results(Path("out")))
         mail = self._mail = MailApi(watch, boxes, readers)
         player = self.player = Player(watch, designs, mail.key_of)
-        seen, trust = WatchApi(watch, Streams(watch)), Trust(space)
+        seen, trust = WatchApi(watch), Trust(space)
         controls = Controls(space.folder.path)
         parts = (
             seen, PeopleApi(watch, readers, enrolling), mail,

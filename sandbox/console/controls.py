@@ -95,46 +95,40 @@ class Controls:
         """What there is."""
         return (
             Operation(
-                name="cases", method="GET", path="/controls", handler=self.cases,
+                name="cases", method="GET", path="/controls", handler=self._cases,
                 words=Words("Les dossiers ouverts du registre des contrôles.",
                             "The open cases of the register of controls."),
             ),
             Operation(
-                name="control", method="POST", path="/controls", handler=self.run, body={},
+                name="control", method="POST", path="/controls", handler=self._run_now, body={},
                 words=Words("Contrôler l'espace maintenant, interfaces à part, et noter.",
                             "Control the space now, interfaces aside, and take note."),
             ),
             Operation(
-                name="indicators", method="GET", path="/indicators", handler=self.indicators,
+                name="indicators", method="GET", path="/indicators", handler=self._indicators,
                 words=Words("Le mois en cours de chaque opérateur, et ce qui se contredit.",
                             "The present month of each operator, and what contradicts itself."),
             ),
         )  # fmt: skip
 
-    async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
+    async def page(self, _: Request) -> tuple[str, dict[str, Any]]:
         """Show all of it."""
-        del request
         month, anomalies = await asyncio.to_thread(self._counted)
         return "controls", {
             "cases": await asyncio.to_thread(self._open), "what": _WORDS,
             "month": str(Month.at(time.time())), "counted": month, "anomalies": anomalies,
         }  # fmt: skip
 
-    async def cases(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _cases(self, _: Request) -> Response:
         found = await asyncio.to_thread(self._open)
         return JSONResponse({"cases": [each.as_json() for each in found]})
 
-    async def run(self, request: Request) -> Response:
-        """See the table."""
+    async def _run_now(self, request: Request) -> Response:
         await read_object(request)
         found = await asyncio.to_thread(self._run)
         return JSONResponse({"cases": [each.as_json() for each in found]})
 
-    async def indicators(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _indicators(self, _: Request) -> Response:
         month, anomalies = await asyncio.to_thread(self._counted)
         return JSONResponse(
             {"month": str(Month.at(time.time())), "operators": [asdict(each) for each in month],

@@ -33,30 +33,27 @@ class DemoApi:
         """What there is."""
         return (
             Operation(
-                name="demo", method="GET", path="/demo", handler=self.demo,
+                name="demo", method="GET", path="/demo", handler=self._demo,
                 words=Words("La démonstration : où elle en est.",
                             "The demonstration: where it is."),
             ),
             Operation(
-                name="demo_step", method="PUT", path="/demo", handler=self.go,
+                name="demo_step", method="PUT", path="/demo", handler=self._go,
                 body={"step": {"type": "integer", "minimum": -1, "maximum": len(STEPS) - 1}},
                 required=("step",),
                 words=Words("Aller à une étape, de 0 à 9 ; -1 en sort et répare tout.",
                             "Go to a step, 0 to 9; -1 leaves and mends everything."),
             ),
             Operation(
-                name="demo_act", method="POST", path="/demo", handler=self.act, body={},
+                name="demo_act", method="POST", path="/demo", handler=self._act, body={},
                 words=Words("Jouer l'étape.", "Play the step."),
             ),
         )  # fmt: skip
 
-    async def demo(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _demo(self, _: Request) -> Response:
         return JSONResponse(self._told())
 
-    async def go(self, request: Request) -> Response:
-        """See the table."""
+    async def _go(self, request: Request) -> Response:
         step = (await read_object(request)).get("step")
         if isinstance(step, bool) or not isinstance(step, int):
             raise UserError("entier attendu", "an integer is expected", where="step")
@@ -66,8 +63,7 @@ class DemoApi:
             await asyncio.to_thread(self._player.mend)
         return JSONResponse(self._told())
 
-    async def act(self, request: Request) -> Response:
-        """See the table."""
+    async def _act(self, request: Request) -> Response:
         await read_object(request)
         await asyncio.to_thread(self._player.act)
         return JSONResponse(self._told())

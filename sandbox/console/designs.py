@@ -164,12 +164,12 @@ class Designs:
         """What there is."""
         return (
             Operation(
-                name="designs", method="GET", path="/designs", handler=self.designs,
+                name="designs", method="GET", path="/designs", handler=self._designs,
                 words=Words("Les architectures côte à côte, en ce moment.",
                             "The designs side by side, right now."),
             ),
             Operation(
-                name="traffic", method="POST", path="/traffic", handler=self.make_traffic,
+                name="traffic", method="POST", path="/traffic", handler=self._make_traffic,
                 body={
                     "rate": {**_NUMBER, "exclusiveMinimum": 0, "maximum": MOST_RATE},
                     "seconds": {**_NUMBER, "exclusiveMinimum": 0, "maximum": 3600},
@@ -179,16 +179,16 @@ class Designs:
                             "A little traffic, the same under each design."),
             ),
             Operation(
-                name="quiet", method="DELETE", path="/traffic", handler=self.end_traffic,
+                name="quiet", method="DELETE", path="/traffic", handler=self._end_traffic,
                 words=Words("Plus de trafic.", "No more traffic."),
             ),
             Operation(
-                name="comparison", method="GET", path="/comparison", handler=self.comparison,
+                name="comparison", method="GET", path="/comparison", handler=self._comparison,
                 words=Words("La petite comparaison : où elle en est, ce qu'elle dit.",
                             "The small comparison: where it stands, what it says."),
             ),
             Operation(
-                name="compare", method="POST", path="/comparison", handler=self.compare,
+                name="compare", method="POST", path="/comparison", handler=self._compare,
                 body={
                     "policy": {"type": "string", "description": "Login policy."},
                     "blocked": {**_NUMBER, "minimum": 0, "maximum": 1},
@@ -198,12 +198,12 @@ class Designs:
                             "Compare under other choices, in the background."),
             ),
             Operation(
-                name="replayed", method="GET", path="/replay", handler=self.replayed,
+                name="replayed", method="GET", path="/replay", handler=self._replayed,
                 words=Words("Le rejeu : où il en est, ce qu'il a mesuré.",
                             "The replay: where it stands, what it measured."),
             ),
             Operation(
-                name="replay", method="POST", path="/replay", handler=self.replay,
+                name="replay", method="POST", path="/replay", handler=self._replay,
                 body={
                     "minutes": {**_NUMBER, "minimum": 1, "maximum": MOST_MINUTES},
                     "speed": {**_NUMBER, "minimum": 1, "maximum": MOST_SPEED},
@@ -214,11 +214,11 @@ class Designs:
                             " spaces of its own."),
             ),
             Operation(
-                name="unreplay", method="DELETE", path="/replay", handler=self.end_replay,
+                name="unreplay", method="DELETE", path="/replay", handler=self._end_replay,
                 words=Words("Arrêter le rejeu.", "Stop the replay."),
             ),
             Operation(
-                name="sources", method="GET", path="/sources", handler=self.sources,
+                name="sources", method="GET", path="/sources", handler=self._source_list,
                 words=Words("Mesuré et simulé ensemble : ce que chaque source dit de chaque"
                             " architecture.",
                             "Measured and simulated together: what each source says of each"
@@ -226,9 +226,8 @@ class Designs:
             ),
         )  # fmt: skip
 
-    async def page(self, request: Request) -> tuple[str, dict[str, Any]]:
+    async def page(self, _: Request) -> tuple[str, dict[str, Any]]:
         """Show them side by side."""
-        del request
         await asyncio.to_thread(self._ready)
         found = await asyncio.to_thread(self._columns)
         told = await asyncio.to_thread(self._sources, found)
@@ -251,14 +250,11 @@ class Designs:
             "most_rate": MOST_RATE,
         }
 
-    async def designs(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _designs(self, _: Request) -> Response:
         found = await asyncio.to_thread(self._columns)
         return JSONResponse({"designs": [asdict(each) for each in found]})
 
-    async def make_traffic(self, request: Request) -> Response:
-        """See the table."""
+    async def _make_traffic(self, request: Request) -> Response:
         data = await read_object(request)
         for name, value in data.items():
             if name not in ("rate", "seconds", "seed"):
@@ -270,41 +266,29 @@ class Designs:
         await asyncio.to_thread(self.traffic.start, TrafficOrder(**data))
         return JSONResponse({"running": True})
 
-    async def end_traffic(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _end_traffic(self, _: Request) -> Response:
         await asyncio.to_thread(self.traffic.stop)
         return JSONResponse({"running": False})
 
-    async def comparison(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _comparison(self, _: Request) -> Response:
         return JSONResponse(asdict(self.comparing.job))
 
-    async def compare(self, request: Request) -> Response:
-        """See the table."""
+    async def _compare(self, request: Request) -> Response:
         asked = asked_of(await read_object(request), self._space.scenario)
         return JSONResponse(asdict(await asyncio.to_thread(self.comparing.compare, asked)))
 
-    async def replayed(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _replayed(self, _: Request) -> Response:
         return JSONResponse(asdict(self.replaying.job))
 
-    async def replay(self, request: Request) -> Response:
-        """See the table."""
+    async def _replay(self, request: Request) -> Response:
         order = replay_order(await read_object(request))
         return JSONResponse(asdict(await asyncio.to_thread(self.replaying.replay, order)))
 
-    async def end_replay(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _end_replay(self, _: Request) -> Response:
         await asyncio.to_thread(self.replaying.stop)
         return JSONResponse(asdict(self.replaying.job))
 
-    async def sources(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _source_list(self, _: Request) -> Response:
         found = await asyncio.to_thread(lambda: self._sources(self._columns()))
         return JSONResponse({"sources": [asdict(each) for each in found]})
 

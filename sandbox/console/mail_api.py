@@ -68,12 +68,12 @@ class MailApi:
         message = "/mailboxes/{address}/messages/{uid}"
         return (
             Operation(
-                name="mailboxes", method="GET", path="/mailboxes", handler=self.mailboxes,
+                name="mailboxes", method="GET", path="/mailboxes", handler=self._mailboxes,
                 words=Words("Les BAL, par opérateur.", "Mailboxes, by operator."),
             ),
             Operation(
                 name="messages", method="GET", path="/mailboxes/{address}/messages",
-                handler=self.messages,
+                handler=self._messages,
                 query={
                     **_HERE,
                     "search": text("Part of sender, recipients, subject or text."),
@@ -83,34 +83,34 @@ class MailApi:
                             "A folder's messages, the newest first, without opening them."),
             ),
             Operation(
-                name="message", method="GET", path=message, handler=self.message, query=_HERE,
+                name="message", method="GET", path=message, handler=self._message, query=_HERE,
                 words=Words("Un message : en-têtes décodés, texte, pièces jointes.",
                             "A message: decoded headers, text, attachments."),
             ),
             Operation(
-                name="fate", method="GET", path="/fates/{message_id:path}", handler=self.fate,
+                name="fate", method="GET", path="/fates/{message_id:path}", handler=self._fate,
                 words=Words("Ce qu'est devenu un message, pour chaque destinataire : en route,"
                             " remis, lu, intégré, refusé, sans accusé.",
                             "What became of a message for each recipient: under way, delivered,"
                             " read, integrated, refused, silent."),
             ),
             Operation(
-                name="source", method="GET", path=f"{message}/source", handler=self.source,
+                name="source", method="GET", path=f"{message}/source", handler=self._source,
                 query=_HERE, media="text/plain",
                 words=Words("Sa source.", "Its source."),
             ),
             Operation(
-                name="html", method="GET", path=f"{message}/html", handler=self.html, query=_HERE,
+                name="html", method="GET", path=f"{message}/html", handler=self._html, query=_HERE,
                 media="text/html",
                 words=Words("Ce qui se voit de son HTML.", "What shows of its HTML."),
             ),
             Operation(
-                name="part", method="GET", path=f"{message}/parts/{{number}}", handler=self.part,
+                name="part", method="GET", path=f"{message}/parts/{{number}}", handler=self._part,
                 query=_HERE, media="application/octet-stream",
                 words=Words("Une pièce jointe.", "An attachment."),
             ),
             Operation(
-                name="send", method="POST", path="/messages", handler=self.send,
+                name="send", method="POST", path="/messages", handler=self._send,
                 body={
                     **_AS,
                     "to": text("Recipients, separated by commas.", most=5_000),
@@ -132,22 +132,19 @@ class MailApi:
                             "Send a message as an account; a telephone may ring."),
             ),
             Operation(
-                name="login", method="POST", path="/logins", handler=self.login, body=_AS,
+                name="login", method="POST", path="/logins", handler=self._login, body=_AS,
                 required=("address",),
                 words=Words("Se connecter à une BAL en IMAP ; un téléphone peut sonner.",
                             "Log in to a mailbox over IMAP; a telephone may ring."),
             ),
         )  # fmt: skip
 
-    async def mailboxes(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _mailboxes(self, _: Request) -> Response:
         accounts = self._watch.space.sheet["accounts"]
         found = await asyncio.to_thread(self.boxes.boxes, accounts)
         return JSONResponse({"mailboxes": [asdict(each) for each in found]})
 
-    async def messages(self, request: Request) -> Response:
-        """See the table."""
+    async def _messages(self, request: Request) -> Response:
         address, folder = self._place(request)
         search, limit = (
             request.query_params.get("search", "")[:200],
@@ -158,13 +155,11 @@ class MailApi:
         )
         return JSONResponse({"messages": [asdict(each) for each in rows]})
 
-    async def message(self, request: Request) -> Response:
-        """See the table."""
+    async def _message(self, request: Request) -> Response:
         found = letter(await self.content(request))
         return JSONResponse({**asdict(found), "headers": [list(each) for each in found.headers]})
 
-    async def fate(self, request: Request) -> Response:
-        """See the table."""
+    async def _fate(self, request: Request) -> Response:
         name = request.path_params["message_id"].strip().strip("<>")
         found = await asyncio.to_thread(trace_of, f"<{name}>", self._watch.feed.mail())
         if found is None:
@@ -173,13 +168,11 @@ class MailApi:
                                where=name[:80])  # fmt: skip
         return JSONResponse(found.tree())
 
-    async def source(self, request: Request) -> Response:
-        """See the table."""
+    async def _source(self, request: Request) -> Response:
         content = await self.content(request)
         return Response(content, media_type="text/plain; charset=utf-8")
 
-    async def html(self, request: Request) -> Response:
-        """See the table."""
+    async def _html(self, request: Request) -> Response:
         found = harmless_html(await self.content(request))
         if found is None:
             raise MissingError("ce message n'a pas de HTML", "this message has no HTML")
@@ -190,8 +183,7 @@ class MailApi:
         }
         return Response(found, media_type="text/html; charset=utf-8", headers=headers)
 
-    async def part(self, request: Request) -> Response:
-        """See the table."""
+    async def _part(self, request: Request) -> Response:
         number = request.path_params["number"]
         known = number.isascii() and number.isdigit() and len(number) < 6
         content = await self.content(request)
@@ -202,8 +194,7 @@ class MailApi:
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
         return Response(data, media_type="application/octet-stream", headers=headers)
 
-    async def send(self, request: Request) -> Response:
-        """See the table."""
+    async def _send(self, request: Request) -> Response:
         data = await _asked(request, ("to", "subject", "text", "html", "document"))
         text_of(data, "to")
         if not isinstance(data.get("receipt", False), bool):
@@ -213,8 +204,7 @@ class MailApi:
             raise UserError.expected("patient", f"0 … {_PATIENTS}")
         return await self._answer(await self._acted(send, data))
 
-    async def login(self, request: Request) -> Response:
-        """See the table."""
+    async def _login(self, request: Request) -> Response:
         data = await _asked(request, ())
         return await self._answer(await self._acted(log_in, data))
 

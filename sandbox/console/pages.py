@@ -106,9 +106,8 @@ class Pages:
         del error
         return self._rendered(request, "missing", {"told": None}, 404)
 
-    async def space(self, request: Request) -> tuple[str, dict[str, Any]]:
+    async def space(self, _: Request) -> tuple[str, dict[str, Any]]:
         """Show what moves."""
-        del request
         watch = self._watch
         return "space", {
             "map": space_map(watch.space.sheet),
@@ -182,9 +181,8 @@ class Pages:
         messages = await asyncio.to_thread(people.inbox, providers, named)
         return {"rings": rings, "messages": messages, "named": named, "psc": PSC}
 
-    async def faults(self, request: Request) -> tuple[str, dict[str, Any]]:
+    async def faults(self, _: Request) -> tuple[str, dict[str, Any]]:
         """Show what is broken, and what can be."""
-        del request
         watch, designs = self._watch, self._designs
         rules = watch.breakage.named()
         by, losses = await asyncio.to_thread(designs.losses)

@@ -40,13 +40,13 @@ class PeopleApi:
         """What there is."""
         return (
             Operation(
-                name="phones", method="GET", path="/phones", handler=self.phones,
+                name="phones", method="GET", path="/phones", handler=self._phones,
                 words=Words("Les téléphones qui sonnent, le plus récent d'abord.",
                             "The telephones that ring, the newest first."),
             ),
             Operation(
                 name="answer", method="POST", path="/phones/{provider}/{ticket}",
-                handler=self.answer, refuses={"409": "It comes too late."}, required=("decision",),
+                handler=self._answer, refuses={"409": "It comes too late."}, required=("decision",),
                 body={
                     "decision": text("What the person does.", one_of=[*people.DECISIONS]),
                     "number": text("The number that was chosen; a wrong one counts as such."),
@@ -55,58 +55,55 @@ class PeopleApi:
                             "Answer for a person; provider is psc or an operator."),
             ),
             Operation(
-                name="sms", method="GET", path="/sms", handler=self.sms,
+                name="sms", method="GET", path="/sms", handler=self._sms,
                 words=Words("Les SMS arrivés.", "The SMS that have arrived."),
             ),
             Operation(
-                name="people", method="GET", path="/people", handler=self.people,
+                name="people", method="GET", path="/people", handler=self._people,
                 words=Words("Qui peut se connecter, et avec quoi.", "Who may log in, with what."),
             ),
             Operation(
                 name="codes", method="GET", path="/people/{identity:path}/codes",
-                handler=self.codes,
+                handler=self._codes,
                 words=Words("Les codes à usage unique d'une personne, en ce moment.",
                             "A person's one-time codes of now."),
             ),
             Operation(
                 name="reader", method="GET", path="/people/{identity:path}/reader",
-                handler=self.reader,
+                handler=self._reader,
                 words=Words("La carte d'une personne dans le lecteur de la console.",
                             "A person's card in the console's reader."),
             ),
             Operation(
                 name="use-card", method="POST", path="/people/{identity:path}/reader",
-                handler=self.use_card, required=("act",),
+                handler=self._use_card, required=("act",),
                 body={"act": text("What the person does.", one_of=ACTS), "pin": text("Of pin.")},
                 words=Words("Mettre la carte, la retirer, taper le code PIN, la débloquer.",
                             "Put the card in, take it out, type the PIN, unblock it."),
             ),
             Operation(
                 name="enrol", method="POST", path="/people/{identity:path}/telephones",
-                handler=self.enrol, required=("mailbox",),
+                handler=self._enrol, required=("mailbox",),
                 body={"mailbox": text("Of the person."), "label": text("Name of the telephone.")},
                 words=Words("Enrôler un téléphone à la page de l'opérateur : rend l'URI du QR.",
                             "Enrol a telephone at the operator's page: gives the QR's URI."),
             ),
             Operation(
                 name="confirm", method="PUT", path="/people/{identity:path}/telephones",
-                handler=self.confirm, required=("mailbox", "code"),
+                handler=self._confirm, required=("mailbox", "code"),
                 body={"mailbox": text("Of the person."), "code": text("That it shows.")},
                 words=Words("Confirmer le téléphone par un code qu'il affiche.",
                             "Confirm the telephone by a code that it shows."),
             ),
         )  # fmt: skip
 
-    async def phones(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _phones(self, _: Request) -> Response:
         rings = await asyncio.to_thread(people.ringing, self._space.providers())
         return JSONResponse(
             {"phones": [{**asdict(each), "provider": each.provider or PSC} for each in rings]}
         )
 
-    async def answer(self, request: Request) -> Response:
-        """See the table."""
+    async def _answer(self, request: Request) -> Response:
         data = await read_object(request)
         label, ticket = request.path_params["provider"], request.path_params["ticket"]
         decision, number = text_of(data, "decision"), text_of(data, "number", "")
@@ -123,44 +120,35 @@ class PeopleApi:
             return JSONResponse({"error": {"fr": error.french, "en": error.english}}, 409)
         return JSONResponse({"ticket": ticket, "state": state})
 
-    async def sms(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _sms(self, _: Request) -> Response:
         named = people.carried(self._space.sheet["accounts"])
         found = await asyncio.to_thread(people.inbox, self._space.providers(), named)
         return JSONResponse({"sms": [asdict(each) for each in found]})
 
-    async def people(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _people(self, _: Request) -> Response:
         named = people.carried(self._space.sheet["accounts"])
         return JSONResponse({"people": [asdict(each) for each in named.values()]})
 
-    async def codes(self, request: Request) -> Response:
-        """See the table."""
+    async def _codes(self, request: Request) -> Response:
         identity, now = self._known(request), time.time()
         granted = people.codes(self._space.sheet["accounts"], identity, now)
         return JSONResponse({"codes": granted + people.shown(self._enrolling.of(identity), now)})
 
-    async def reader(self, request: Request) -> Response:
-        """See the table."""
+    async def _reader(self, request: Request) -> Response:
         return self._told(self._known(request))
 
-    async def use_card(self, request: Request) -> Response:
-        """See the table."""
+    async def _use_card(self, request: Request) -> Response:
         identity, data = self._known(request), await read_object(request)
         self._readers.act(identity, text_of(data, "act"), text_of(data, "pin", ""))
         return self._told(identity)
 
-    async def enrol(self, request: Request) -> Response:
-        """See the table."""
+    async def _enrol(self, request: Request) -> Response:
         identity, data = self._known(request), await read_object(request)
         mailbox, label = text_of(data, "mailbox"), text_of(data, "label", "")[:40]
         made = await asyncio.to_thread(self._enrolling.begin, identity, mailbox, label)
         return JSONResponse({"mailbox": made.mailbox, "label": made.label, "uri": made.uri})
 
-    async def confirm(self, request: Request) -> Response:
-        """See the table."""
+    async def _confirm(self, request: Request) -> Response:
         identity, data = self._known(request), await read_object(request)
         mailbox, code = text_of(data, "mailbox").lower(), text_of(data, "code")
         made = await asyncio.to_thread(self._enrolling.confirm, identity, mailbox, code)

@@ -8,63 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from sandbox.console.watch import SpaceWatch
 
-__all__ = ["MOST_STREAMS", "Streams"]
+__all__ = ["changes"]
 
-MOST_STREAMS = 64  # browsers and scripts that listen at once
 _LOOK = 0.25  # s between two looks: a pace, not a wait, so that a storm is told four times a second
 _ALIVE = 15.0  # s of silence after which a comment says that somebody is there
 
 
-class Streams:
-    """All streams of a console.
+async def changes(watch: SpaceWatch) -> AsyncGenerator[str, None]:
+    """Yield events for ever.
 
-    Args:
-        watch: what they tell of.
+    `journal`, `phones`, `faults` when something has changed there; `pulse` once a second.
     """
-
-    def __init__(self, watch: SpaceWatch) -> None:
-        self._watch = watch
-        self._open = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether nobody else may listen."""
-        return self._open >= MOST_STREAMS
-
-    async def stream(self) -> AsyncIterator[str]:
-        """Yield events for ever.
-
-        `journal`, `phones`, `faults` when something has changed there; `pulse` once a second.
-        """
-        watch = self._watch
-        self._open += 1
-        try:
-            told: dict[str, Any] = watch.versions()
-            beat, silent = 0.0, 0.0
-            yield "retry: 1000\n\n" + _event("hello", told)
-            while True:
-                await asyncio.sleep(_LOOK)
-                silent += _LOOK
-                now = watch.versions()
-                for name, version in now.items():
-                    if version != told[name]:
-                        silent = 0.0
-                        yield _event(name, {"version": version})
-                told = now
-                moment = watch.pulse
-                if moment is not None and moment.at != beat:
-                    beat, silent = moment.at, 0.0
-                    yield _event("pulse", moment.data())
-                if silent >= _ALIVE:
-                    silent = 0.0
-                    yield ": …\n\n"
-        finally:
-            self._open -= 1
+    told: dict[str, Any] = watch.versions()
+    beat, silent = 0.0, 0.0
+    yield "retry: 1000\n\n" + _event("hello", told)
+    while True:
+        await asyncio.sleep(_LOOK)
+        silent += _LOOK
+        now = watch.versions()
+        for name, version in now.items():
+            if version != told[name]:
+                silent = 0.0
+                yield _event(name, {"version": version})
+        told = now
+        moment = watch.pulse
+        if moment is not None and moment.at != beat:
+            beat, silent = moment.at, 0.0
+            yield _event("pulse", moment.data())
+        if silent >= _ALIVE:
+            silent = 0.0
+            yield ": …\n\n"
 
 
 def _event(name: str, data: Any) -> str:

@@ -70,24 +70,24 @@ class Trust:
         return (
             Operation(
                 name="certificates", method="GET", path="/certificates",
-                handler=self.certificates, query=query,
+                handler=self._issued_certificates, query=query,
                 words=Words("Les certificats émis, les plus récents d'abord.",
                             "Certificates issued, the newest first."),
             ),
             Operation(
                 name="revoke", method="POST", path="/certificates/{serial}/revocation",
-                handler=self.revoke, required=("reason",),
+                handler=self._revoke, required=("reason",),
                 body={"reason": text("Why; empty: release from a hold.", one_of=["", *REASONS])},
                 words=Words("Révoquer, aussitôt pour CRL et OCSP ; ou lever une suspension.",
                             "Revoke, at once for CRL and OCSP; or release from a hold."),
             ),
             Operation(
-                name="bundle", method="GET", path="/certificates.pem", handler=self.bundle,
+                name="bundle", method="GET", path="/certificates.pem", handler=self._bundle,
                 media="application/x-pem-file",
                 words=Words("Racines et intermédiaires, en PEM.", "Roots and intermediates, PEM."),
             ),
             Operation(
-                name="issue", method="POST", path="/certificates", handler=self.issue,
+                name="issue", method="POST", path="/certificates", handler=self._issue,
                 required=("kind", "name"),
                 body={
                     "kind": text("What for.", one_of=trust.KINDS),
@@ -98,34 +98,34 @@ class Trust:
             ),
             Operation(
                 name="issued", method="GET", path="/certificates/{serial}/{file}",
-                handler=self.issued, media="application/octet-stream",
+                handler=self._issued, media="application/octet-stream",
                 words=Words("Un fichier de ce qui a été émis ici : chain.pem, key.pem, bundle.p12.",
                             "A file of what was issued here: chain.pem, key.pem, bundle.p12."),
             ),
             Operation(
                 name="card", method="GET", path="/people/{identity:path}/card",
-                handler=self.card, media="application/x-pkcs12",
+                handler=self._card, media="application/x-pkcs12",
                 words=Words("La carte ou le certificat d'une personne, PKCS#12.",
                             "A person's card or certificate, PKCS#12."),
             ),
             Operation(
-                name="domains", method="GET", path="/domains", handler=self.domains,
+                name="domains", method="GET", path="/domains", handler=self._domain_list,
                 words=Words("La liste des domaines autorisés et son historique.",
                             "The list of authorised domains and its history."),
             ),
             Operation(
-                name="toggle", method="POST", path="/domains/{domain}", handler=self.toggle,
+                name="toggle", method="POST", path="/domains/{domain}", handler=self._toggle,
                 body={},
                 words=Words("Retirer un domaine de la liste, ou l'y remettre ; les opérateurs la"
                             " relisent aussitôt.",
                             "Withdraw a domain, or put it back; operators read the list at once."),
             ),
             Operation(
-                name="zone", method="GET", path="/zone", handler=self.zone, query=query,
+                name="zone", method="GET", path="/zone", handler=self._zone, query=query,
                 words=Words("Les enregistrements DNS.", "DNS records."),
             ),
             Operation(
-                name="directory", method="GET", path="/directory", handler=self.directory,
+                name="directory", method="GET", path="/directory", handler=self._directory,
                 query=query,
                 words=Words("Chercher dans l'annuaire : adresse, RPPS, FINESS, nom.",
                             "Search the directory: address, RPPS, FINESS, name."),
@@ -149,13 +149,11 @@ class Trust:
             "named": carried(self._space.sheet["accounts"]), "reasons": list(REASONS),
         }  # fmt: skip
 
-    async def certificates(self, request: Request) -> Response:
-        """See the table."""
+    async def _issued_certificates(self, request: Request) -> Response:
         found = await asyncio.to_thread(self._certificates, _query(request))
         return JSONResponse({"certificates": [asdict(each) for each in found]})
 
-    async def issue(self, request: Request) -> Response:
-        """See the table."""
+    async def _issue(self, request: Request) -> Response:
         data = await read_object(request)
         kind, name = text_of(data, "kind"), text_of(data, "name")
         serial = await asyncio.to_thread(
@@ -164,26 +162,21 @@ class Trust:
         files = [f"/api/certificates/{serial}/{file}" for file in trust.FILES]
         return JSONResponse({"serial": serial, "files": files, "pin": PIN})
 
-    async def issued(self, request: Request) -> Response:
-        """See the table."""
+    async def _issued(self, request: Request) -> Response:
         serial, file = request.path_params["serial"], request.path_params["file"]
         path = trust.file_of(self._space.issued, serial, file)
         return FileResponse(path, filename=f"{serial[-8:]}-{file}")
 
-    async def revoke(self, request: Request) -> Response:
-        """See the table."""
+    async def _revoke(self, request: Request) -> Response:
         reason = text_of(await read_object(request), "reason")
         serial = request.path_params["serial"]
         await asyncio.to_thread(trust.revoke, self._space.ca, serial, reason)
         return JSONResponse({"serial": serial, "revoked": reason})
 
-    async def bundle(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _bundle(self, _: Request) -> Response:
         return _file(self._space.sheet["ca"]["bundle"], "igc-sante-test.pem")
 
-    async def card(self, request: Request) -> Response:
-        """See the table."""
+    async def _card(self, request: Request) -> Response:
         identity = request.path_params["identity"]
         person = carried(self._space.sheet["accounts"]).get(identity)
         if person is None or not person.card:
@@ -191,14 +184,11 @@ class Trust:
                                where=identity[:60])  # fmt: skip
         return _file(person.card, "carte.p12")
 
-    async def domains(self, request: Request) -> Response:
-        """See the table."""
-        del request
+    async def _domain_list(self, _: Request) -> Response:
         found = await asyncio.to_thread(self._domains)
         return JSONResponse({"domains": [asdict(each) for each in found]})
 
-    async def toggle(self, request: Request) -> Response:
-        """See the table."""
+    async def _toggle(self, request: Request) -> Response:
         await read_object(request)
         domain = request.path_params["domain"].lower()
 
@@ -209,14 +199,12 @@ class Trust:
 
         return JSONResponse({"domain": domain, "listed": await asyncio.to_thread(change)})
 
-    async def zone(self, request: Request) -> Response:
-        """See the table."""
+    async def _zone(self, request: Request) -> Response:
         rows = self._records(_query(request))
         names = ("name", "type", "value")
         return JSONResponse({"records": [dict(zip(names, row, strict=True)) for row in rows]})
 
-    async def directory(self, request: Request) -> Response:
-        """See the table."""
+    async def _directory(self, request: Request) -> Response:
         found = await asyncio.to_thread(trust.found, self._space.directory, _query(request))
         return JSONResponse({"entries": found})
 

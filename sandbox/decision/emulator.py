@@ -14,11 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LassoCV
-from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 __all__ = ["LEAST_RUNS", "Emulator", "fit_emulator"]
 
@@ -81,6 +76,8 @@ def fit_emulator(features: Floats, metrics: Mapping[str, Floats]) -> Emulator:
 
 def _fit(features: Floats, values: Floats) -> tuple[Any, float]:
     """Return a model and the sum of its squared errors on draws that it did not see."""
+    from sklearn.model_selection import KFold
+
     mean = float(values.mean())
     spread = float(((values - mean) ** 2).sum())
     if len(values) < LEAST_RUNS or spread < NO_VARIANCE:
@@ -95,6 +92,11 @@ def _fit(features: Floats, values: Floats) -> tuple[Any, float]:
 
 
 def _lasso(features: Floats, values: Floats) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LassoCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LassoCV(cv=FOLDS, alphas=30, max_iter=2000))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

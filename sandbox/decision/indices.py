@@ -13,10 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from SALib.analyze import morris as morris_analysis
-from SALib.analyze import sobol as sobol_analysis
-from SALib.sample import morris as morris_sample
-from SALib.sample import sobol as sobol_sample
 
 from sandbox.decision.factors import Factor
 
@@ -66,6 +62,9 @@ def _problem(factors: Sequence[Factor], groups: Sequence[str] | None = None) -> 
 
 def screen(factors: Sequence[Factor], output: Output, seed: int) -> dict[str, float]:
     """Return the mean absolute elementary effect of each factor, largest first."""
+    from SALib.analyze import morris as morris_analysis
+    from SALib.sample import morris as morris_sample
+
     problem = _problem(factors)
     points = morris_sample.sample(problem, TRAJECTORIES, num_levels=LEVELS, seed=seed)
     found = morris_analysis.analyze(
@@ -83,6 +82,9 @@ def sobol(
     Args:
         count: base points, a power of two; the output is asked at `count` x (kept + 3) points.
     """
+    from SALib.analyze import sobol as sobol_analysis
+    from SALib.sample import sobol as sobol_sample
+
     groups = [f.key if f.key in kept else OTHERS for f in factors]
     problem = _problem(factors, groups)
     points = sobol_sample.sample(problem, count, calc_second_order=False, seed=seed)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import SplineTransformer
 
 from sandbox.decision.factors import Factor
 from sandbox.space.intervals import Z
@@ -40,6 +39,8 @@ class Gain:
 
 def basis(factor: Factor | None, u: Floats) -> Floats:
     """Return what losses are regressed on: splines of each column, or one column a category."""
+    from sklearn.preprocessing import SplineTransformer
+
     member = factor.members[0] if factor and not factor.family else None
     if member is not None and member.kind in {"choice", "switch"}:
         _, category = np.unique(member.quantile(u[:, 0]).astype(str), return_inverse=True)

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from sandbox.decision.choice import FULL, Choice, choose, points_of, scales_of, weights_of
 from sandbox.decision.criteria import CLOSED, CRITERIA, SIMULATED
@@ -124,6 +123,8 @@ class Decision:
 
 def _points(evaluation: Evaluation, count: int, seed: int, stream: int) -> Floats:
     """Return points of the unit cube, a scrambled Sobol' sequence, (count, columns)."""
+    from scipy.stats import qmc  # a second of imports
+
     power = int(np.ceil(np.log2(max(count, 2))))
     drawn = qmc.Sobol(evaluation.columns, rng=np.random.default_rng([seed, stream]))
     found: Floats = drawn.random_base2(power)[:count]

@@ -29,6 +29,7 @@ from sandbox.space.errors import UserError
 __all__ = ["Directory"]
 
 _BATCH = 2_000
+_RECENT = 10_000  # mailboxes that a thread keeps
 
 
 class Directory:
@@ -190,8 +191,30 @@ class Directory:
 
         The red list is about publication: an operator finds its own mailboxes here.
         """
-        rows = self.mailboxes("m.address = ?", (address.lower(),), deleted=deleted)
-        return next(rows, None)
+        wanted = address.lower()
+        recent = self._recent()
+        if not deleted and wanted in recent:
+            return recent[wanted]
+        found = next(self.mailboxes("m.address = ?", (wanted,), deleted=deleted), None)
+        if found is not None and not deleted:
+            recent[wanted] = found
+        return found
+
+    def _recent(self) -> dict[str, Mailbox]:
+        """Return the living mailboxes that this thread looked up since anything was written.
+
+        A connection's data_version changes with the commits of others, its total_changes with its
+        own writes; what is written but not committed may still be undone, so nothing is kept of it.
+        """
+        connection, local = self.connection(), self._local
+        if connection.in_transaction:
+            return {}
+        others = connection.execute("PRAGMA data_version").fetchone()[0]
+        version = others, connection.total_changes
+        kept: tuple[tuple[int, int], dict[str, Mailbox]] | None = getattr(local, "recent", None)
+        if kept is None or kept[0] != version or len(kept[1]) >= _RECENT:
+            kept = local.recent = version, {}
+        return kept[1]
 
     def mailboxes_of(self, person: Person) -> list[Mailbox]:
         """Return the living mailboxes of a person (PER and CAB), the preferred one first."""
@@ -209,8 +232,11 @@ class Directory:
 
     def holders_of(self, box: Mailbox) -> list[Person]:
         """Return the people who may open a mailbox that was looked up; see `holders`."""
-        gone = self.departed()
-        return [each for each in self._named(box) if each.id not in gone]
+        return [
+            each
+            for each in self._named(box)
+            if not self.select("SELECT 1 FROM departed WHERE person = ?", each.id)
+        ]
 
     def gone_of(self, box: Mailbox) -> list[tuple[Person, str]]:
         """Return the holders of a mailbox who are deceased or struck off, with the reason."""

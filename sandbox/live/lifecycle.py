@@ -130,12 +130,20 @@ class LifeCycle:
         Raises:
             UserError: no such person, or another reason.
         """
-        with self._lock, _explained(identity):
+        if reason and reason not in _REVOKED_FOR:
+            raise UserError.expected(f"reason {reason[:40]!r}", _REVOKED_FOR)
+        with self._lock:
             person = self._directory.person(identity)
-            if person is not None and reason in _REVOKED_FOR:
+            if person is None:
+                raise UserError(
+                    "personne dans l'annuaire ; donner un RPPS (11 chiffres) que montre",
+                    "nobody in the directory; give an RPPS (11 digits) that is shown by",
+                    where=identity[:40], then="mss-sandbox directory search",
+                )  # fmt: skip
+            if reason:
                 self._keys.revoke([f"*/people/{person.national_id}/*"], _REVOKED_FOR[reason])
             held = [each.address for each in self._feeder.note_departure(identity, reason)]
-            if person is not None and not reason:
+            if not reason:
                 paths = self._keys.revoked_cards(person.national_id)
                 self._keys.renew([card(path, card_holder(person)) for path in paths])
             return held

@@ -82,15 +82,15 @@ def _organisation(label: str, number: int) -> Organisation:
 
 def _operator(
     label: str, number: int, designs: Sequence[Design],
-    parts: Mapping[str, Mapping[str, CapacityPart]], suffix: str, offset: int, block: int,
+    parts: Mapping[str, Mapping[str, CapacityPart]], offset: int, block: int,
 ) -> OperatorPlan:  # fmt: skip
     endpoints = tuple(
         replace(place, slots=parts[place.design][place.name].slots)
         for place in places(
-            designs, label, number, suffix=suffix, port_offset=offset, block=block
+            designs, label, number, port_offset=offset, block=block
         )
     )  # fmt: skip
-    domain = f"{label}.{suffix}"
+    domain = f"{label}.{SUFFIX}"
 
     def server(name: str, last: int, port: int) -> ServicePlan:
         address = operator_address(number, last, block=block)
@@ -115,7 +115,7 @@ def _operator(
         for name, each in (("accounts", accounts), ("ciba", ciba))
     ]
     discovery = tuple(
-        (f"{label}.{subdomain(design, designs[0], suffix)}", design.name) for design in designs
+        (f"{label}.{subdomain(design, designs[0], SUFFIX)}", design.name) for design in designs
     )
     others.append(
         CertificatePlan(
@@ -140,8 +140,8 @@ def _operator(
     )
 
 
-def _citizens(suffix: str, offset: int, block: int) -> CitizensPlan:
-    domain = f"{PATIENT_LABEL}.{suffix}"
+def _citizens(offset: int, block: int) -> CitizensPlan:
+    domain = f"{PATIENT_LABEL}.{SUFFIX}"
     relay = Place(
         operator=PATIENT_LABEL,
         design="",
@@ -159,9 +159,9 @@ def _citizens(suffix: str, offset: int, block: int) -> CitizensPlan:
 
 
 def _joined(
-    joining: Joining, number: int, taken: Sequence[str], suffix: str, offset: int, block: int
+    joining: Joining, number: int, taken: Sequence[str], offset: int, block: int
 ) -> JoinedPlan:
-    domain = f"{joining.name}.{suffix}"
+    domain = f"{joining.name}.{SUFFIX}"
     if joining.name in taken:
         raise UserError(
             "nom déjà pris dans l'espace ; en prendre un autre",
@@ -200,7 +200,6 @@ def plan_space(
     login_policy: str | None = None,
     operators: int = 3,
     joining: Sequence[Joining] = (),
-    suffix: str = SUFFIX,
     port_offset: int = OFFSET,
     block: int = 1,
 ) -> SpacePlan:
@@ -213,7 +212,6 @@ def plan_space(
         login_policy: how one logs in there, the scenario's by default.
         operators: how many, the largest first.
         joining: operators that are not ours.
-        suffix: the zone.
         port_offset: added to every standard port, 0 to 45000.
         block: second part of all addresses, 1 to 254.
 
@@ -259,14 +257,14 @@ def plan_space(
 
     def service(host: str, last: int, port: int) -> ServicePlan:
         return ServicePlan(
-            host=f"{host}.{suffix}", address=f"127.{block}.0.{last}", port=port + port_offset
+            host=f"{host}.{SUFFIX}", address=f"127.{block}.0.{last}", port=port + port_offset
         )
 
     ours = [labels[each] for each in largest]
     names = [each.name for each in joining]
     joined = tuple(
         _joined(
-            each, operators + number, [*ours, *_SERVICES, PATIENT_LABEL, *names[:number]], suffix,
+            each, operators + number, [*ours, *_SERVICES, PATIENT_LABEL, *names[:number]],
             port_offset, block,
         )
         for number, each in enumerate(joining)
@@ -275,7 +273,7 @@ def plan_space(
     return SpacePlan(
         joined=joined,
         scenario=scenario.name,
-        suffix=suffix,
+        suffix=SUFFIX,
         port_offset=port_offset,
         block=block,
         designs=chosen,
@@ -286,13 +284,12 @@ def plan_space(
                 number,
                 chosen,
                 {name: capacity.of_operator(each) for name, capacity in capacities.items()},
-                suffix,
                 port_offset,
                 block,
             )
             for number, each in enumerate(largest)
         ),
-        citizens=_citizens(suffix, port_offset, block),
+        citizens=_citizens(port_offset, block),
         files=service("igc", 1, 80),
         ocsp=service("ocsp", 2, 80),
         domains=service("espacedeconfiance", 3, 443),

@@ -45,7 +45,6 @@ class Draft:
         nil: reference of the software.
         receipt: asks for a read receipt (RFC 8098 §2.1).
         end: a citizen may no longer answer (ECO.2.2.8).
-        reply_to: another mailbox of the space for answers.
         references: message ids that it answers, the oldest first.
         boundary: of its parts, so that bytes are the same each time.
     """
@@ -61,7 +60,6 @@ class Draft:
     nil: str = NIL
     receipt: bool = False
     end: bool = False
-    reply_to: str = ""
     references: tuple[str, ...] = ()
 
 
@@ -101,8 +99,6 @@ def compose(letter: Draft, attachments: Sequence[tuple[str, bytes]] = ()) -> byt
     message = EmailMessage(policy=MAIL)
     message["From"] = Address(addr_spec=letter.sender)
     message["To"] = [Address(addr_spec=each) for each in letter.recipients]
-    if letter.reply_to:
-        message["Reply-To"] = Address(addr_spec=letter.reply_to)
     message["Subject"] = letter.subject or (
         subject_for(letter.documents[0][0]) if letter.documents else "Message"
     )

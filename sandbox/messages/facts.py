@@ -44,6 +44,8 @@ _MOST_CODES = 50
 MOST_HEADER = 256 * 1024  # bytes of a header that are read
 _MOST_VALUE = 2_000  # characters of a field that are looked at
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+# A field as all software writes it, with its folds; any other has the library read the header.
+_FIELD = re.compile(rb"([!-9;-~]+):([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
 
 
 class MessageKind(StrEnum):
@@ -87,14 +89,26 @@ class Facts:
 def header_fields(content: bytes) -> Message[str, str]:
     """Parse the header of a message, its first 256 kB at most; never raises."""
     end = _END_OF_HEADER.search(content, 0, MOST_HEADER)
-    return BytesHeaderParser(policy=compat32).parsebytes(
-        content[: end.end() if end else MOST_HEADER]
-    )
+    header = content[: end.end() if end else MOST_HEADER]
+    return _plain(header) or BytesHeaderParser(policy=compat32).parsebytes(header)
+
+
+def _plain(header: bytes) -> Message[str, str] | None:
+    """Parse a header of plain fields alone, as the library would, in a fifth of its time."""
+    fields: Message[str, str] = Message(policy=compat32)
+    position = 0
+    while found := _FIELD.match(header, position):
+        value = found[2].lstrip(b" \t").decode("ascii", "surrogateescape")
+        fields.set_raw(found[1].decode("ascii"), value)
+        position = found.end()
+    return fields if header[position:] == b"\r\n" else None
 
 
 def subject_of(fields: Message[str, str]) -> str:
     """Return the subject, decoded; as written where it cannot be decoded."""
     raw = _value(fields, "Subject")
+    if raw.isascii() and "=?" not in raw:
+        return raw
     try:
         return str(make_header(decode_header(raw))).strip()
     except (ValueError, LookupError, UnicodeError):
@@ -147,6 +161,8 @@ def _codes(text: str) -> tuple[str, ...]:
 
 
 def _kind(fields: Message[str, str]) -> MessageKind:
+    if "content-type" not in fields:
+        return MessageKind.MESSAGE
     if fields.get_content_type() != "multipart/report":
         return MessageKind.MESSAGE
     told = str(fields.get_param("report-type", "")).lower()

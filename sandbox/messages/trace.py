@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sandbox.messages.receipts import ERROR_CODES
+
 __all__ = ["DocumentState", "RecipientFate", "Trace", "trace_of"]
 
 Entry = Mapping[str, Any]
@@ -35,13 +37,21 @@ class RecipientFate:
         recipient: as in the envelope, lower case.
         state: now.
         since: seconds since 1970.
-        reason: of a refusal: status and reply, or code and words of an acknowledgement.
+        code: of an acknowledgement that refuses.
+        words: of a refusal, in French and in English: those of its code, where we know it; else as
+            they came, status and reply of a server or what an acknowledgement says.
     """
 
     recipient: str
     state: DocumentState
     since: float
-    reason: str = ""
+    code: str = ""
+    words: tuple[str, str] = ("", "")
+
+    @property
+    def reason(self) -> str:
+        """Code and words of a refusal, in both languages."""
+        return " ".join(filter(None, (self.code, " / ".join(dict.fromkeys(self.words)))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,7 @@ class _Course:
 
     sent: float
     delivered: float | None = None
-    failed: tuple[float, str] | None = None
+    failed: tuple[float, tuple[str, str]] | None = None
     receipts: list[tuple[float, str, str, str]] = field(default_factory=list)
 
     def fate(self, recipient: str, *, asked: bool) -> RecipientFate:
@@ -100,7 +110,8 @@ class _Course:
                     recipient=recipient,
                     state=DocumentState.REFUSED,
                     since=at,
-                    reason=f"{code} {error}",
+                    code=code,
+                    words=ERROR_CODES.get(code, (error, error)),
                 )
         for state, dispositions in (
             (DocumentState.INTEGRATED, {"processed"}),
@@ -112,12 +123,12 @@ class _Course:
         if self.receipts:
             return RecipientFate(
                 recipient=recipient, state=DocumentState.REFUSED, since=self.receipts[0][0],
-                reason=self.receipts[0][1],
+                words=(self.receipts[0][1],) * 2,
             )  # fmt: skip
         if self.failed is not None:
-            at, reason = self.failed
+            at, words = self.failed
             return RecipientFate(
-                recipient=recipient, state=DocumentState.REFUSED, since=at, reason=reason
+                recipient=recipient, state=DocumentState.REFUSED, since=at, words=words
             )
         if self.delivered is None:
             return RecipientFate(
@@ -177,9 +188,11 @@ def _failures(listed: Sequence[Entry], queue_ids: set[str], courses: dict[str, _
             continue
         course = courses.get(str(entry.get("to", "")).lower())
         if course is not None:
-            words = [str(entry.get(key, "")) for key in ("status", "reply", "fr")]
-            reason = " ".join(filter(None, words[:2])) or words[2]
-            course.failed = (float(entry["at"]), reason)
+            status, reply, *told = (
+                str(entry.get(key, "")) for key in ("status", "reply", "fr", "en")
+            )
+            answer = " ".join(filter(None, (status, reply)))
+            course.failed = (float(entry["at"]), (answer or told[0], answer or told[1] or told[0]))
 
 
 def _receipts(

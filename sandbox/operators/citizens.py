@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,7 +57,6 @@ class CitizensOperator(MailHost):
         traffic_months: before the running one, for which indicators can be counted.
         faults: misbehaviours that were asked for.
         pool: further bounds on connections.
-        clock: seconds since 1970.
     """
 
     def __init__(
@@ -70,7 +68,6 @@ class CitizensOperator(MailHost):
         traffic_months: int,
         faults: MailFaults,
         pool: Pool | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(
             settings,
@@ -80,7 +77,6 @@ class CitizensOperator(MailHost):
             faults=faults,
             observer=None,
             pool=pool,
-            clock=clock,
         )
         self._file = settings.folder / "profiles.json"
         self._citizens = _read(self._file)
@@ -103,7 +99,6 @@ class CitizensOperator(MailHost):
             host=settings.relay.place.host,
             journal=self.journal,
             bounce=self._bounce,
-            clock=self._clock,
         )
         relay = await self._start_relay(self._post)
         await self._listen([settings.relay], relay.protocol, MAIL_LIMITS)
@@ -126,7 +121,7 @@ class CitizensOperator(MailHost):
     async def open(self, citizens: Iterable[PatientIdentity]) -> None:
         """Open profiles; one that was closed opens again, with what its mailbox held."""
         found = dict(self._citizens)
-        today = datetime.fromtimestamp(self._clock(), UTC).date()
+        today = datetime.now(UTC).date()
         for each in citizens:
             found[each.matricule] = _Citizen(
                 CitizenProfile.OPEN,
@@ -220,7 +215,7 @@ class CitizensOperator(MailHost):
             Draft(
                 sender=address, recipients=(to.lower(),), text=text, nil=_NIL,
                 message_id=f"<{secrets.token_hex(12)}@{self.domain}>",
-                at=datetime.fromtimestamp(int(self._clock()), UTC), boundary="",
+                at=datetime.now(UTC).replace(microsecond=0), boundary="",
                 subject=f"Re: {subject_of(before)}",
                 references=(str(before.get("Message-ID", "")),),
             )

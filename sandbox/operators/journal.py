@@ -21,6 +21,7 @@ from sandbox.operators.model import Channel
 __all__ = ["Journal"]
 
 KEPT = 10_000
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 class Journal:
@@ -117,7 +118,7 @@ class Journal:
 
 
 def _line(event: dict[str, Any]) -> bytes:
-    return json.dumps(event, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+    return _JSON.encode(event).encode("utf-8", "replace") + b"\n"
 
 
 def _of(channel: Channel | None) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.operators.model import Channel, SaslName
@@ -36,8 +35,11 @@ class Listener:
     mechanisms: tuple[SaslName, ...]
     context: ssl.SSLContext
 
-    def channel(self, client: str, port: int) -> Channel:
-        """Return the channel of a new connection, before TLS; `port` is the one listened on."""
+    def channel(
+        self, client: str, port: int, *, client_port: int = 0, session: str = "",
+        connected: float = 0.0, tls: Tls | None = None, tls_seconds: float = 0.0,
+    ) -> Channel:  # fmt: skip
+        """Return the channel of a connection, as it is now; `port` is the one listened on."""
         place = self.place
         return Channel(
             operator=place.operator,
@@ -49,6 +51,13 @@ class Listener:
             methods=place.methods,
             mechanisms=self.mechanisms,
             client=client,
+            client_port=client_port,
+            session=session,
+            tls="" if tls is None else tls.version,
+            resumed=tls is not None and tls.resumed,
+            certificate=None if tls is None else tls.certificate,
+            connected=connected,
+            tls_seconds=tls_seconds,
         )
 
 
@@ -85,10 +94,10 @@ class Inbound:
     def __init__(self, door: MailDoor, visitor: Visitor) -> None:
         self.door = door
         self.visitor = visitor
-        self._tls: Tls | None = None
         self._session = secrets.token_hex(4)
-        self._listener = door.listeners[0]
-        self._channel = self._plain()
+        self._tls: Tls | None = visitor.tls
+        self._listener = self._picked()
+        self._channel = self._described()
 
     @property
     def at(self) -> float:
@@ -125,19 +134,21 @@ class Inbound:
         if tls is self._tls or tls is None:
             return
         self._tls = tls
-        self._listener = self.door.listener(self.visitor.context)
-        self._channel = replace(
-            self._plain(), tls=tls.version, resumed=tls.resumed, certificate=tls.certificate,
-            tls_seconds=self.visitor.tls_seconds,
-        )  # fmt: skip
+        self._listener = self._picked()
+        self._channel = self._described()
 
-    def _plain(self) -> Channel:
-        return replace(
-            self._listener.channel(self.visitor.client, self.door.port),
-            client_port=self.visitor.client_port,
-            session=self._session,
-            connected=self.visitor.at,
-        )
+    def _picked(self) -> Listener:
+        """Return the endpoint of the name that was asked for; before TLS, the first."""
+        if self._tls is None:
+            return self.door.listeners[0]
+        return self.door.listener(self.visitor.context)
+
+    def _described(self) -> Channel:
+        visitor = self.visitor
+        return self._listener.channel(
+            visitor.client, self.door.port, client_port=visitor.client_port, session=self._session,
+            connected=visitor.at, tls=self._tls, tls_seconds=visitor.tls_seconds,
+        )  # fmt: skip
 
 
 class MailDoor(Door):
@@ -147,7 +158,6 @@ class MailDoor(Door):
         listeners: one endpoint, or several that SNI tells apart; same address, port and TLS mode.
         protocol: makes the protocol of a connection.
         limits: bounds.
-        clock: seconds since 1970.
         pool: bounds shared with other doors.
     """
 
@@ -157,7 +167,6 @@ class MailDoor(Door):
         protocol: Callable[[Inbound], asyncio.Protocol],
         limits: DoorLimits | None = None,
         *,
-        clock: Callable[[], float] = time.time,
         pool: Pool | None = None,
     ) -> None:
         first = listeners[0].place
@@ -171,7 +180,6 @@ class MailDoor(Door):
             starttls=first.tls == "starttls",
             limits=limits or MAIL_LIMITS,
             pool=pool,
-            clock=clock,
         )
 
     def listener(self, context: ssl.SSLContext | None) -> Listener:

@@ -75,7 +75,6 @@ class MailHost:
         faults: misbehaviours that were asked for.
         observer: told of sessions and deliveries.
         pool: further bounds on connections.
-        clock: seconds since 1970.
 
     Attributes:
         journal: what it did and why it refused.
@@ -97,21 +96,20 @@ class MailHost:
         faults: MailFaults | None,
         observer: Observer | None,
         pool: Pool | None,
-        clock: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.doors: list[MailDoor] = []
         self._listed, self._traffic_months = listed, traffic_months
         self._faults, self._observer = faults or MailFaults(), observer or Nobody()
-        self._pool, self._clock = pool, clock
+        self._pool = pool
         # What is opened is closed in the reverse order, also after half a start.
         self._stack = contextlib.AsyncExitStack()
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = Journal(settings.folder / "journal.jsonl", clock=clock)
+        self.journal = Journal(settings.folder / "journal.jsonl")
         self._stack.callback(self.journal.close)
         authorities = load_bundle(settings.bundle.read_bytes())
         self._checker = CertificateChecker(bundle=authorities)
-        self._revocation = Revocation(authorities, revocation, clock)
+        self._revocation = Revocation(authorities, revocation)
         self._stack.push_async_callback(self._revocation.close)
 
     async def stop(self) -> None:
@@ -121,7 +119,7 @@ class MailHost:
 
     async def _open_store(self, full: Callable[[], bool] = lambda: False) -> None:
         path = self.settings.folder / "mail.db"
-        self.store = await MailStore.open(path, clock=self._clock, full=full)
+        self.store = await MailStore.open(path, full=full)
         self._stack.push_async_callback(self.store.close)
         self._beside(self._keep_forgetting())
 
@@ -157,7 +155,6 @@ class MailHost:
             journal=self.journal,
             observer=self._observer,
             faults=self._faults,
-            clock=self._clock,
         )
         self.runner = Runner(
             self.store,
@@ -169,7 +166,6 @@ class MailHost:
             checker=self._checker,
             revocation=self._revocation,
             journal=self.journal,
-            clock=self._clock,
         )
         self._stack.push_async_callback(self.runner.stop)
         await self.runner.start()
@@ -182,7 +178,7 @@ class MailHost:
         protocol: Callable[[Inbound], asyncio.Protocol],
         limits: DoorLimits,
     ) -> None:
-        door = MailDoor(listeners, protocol, limits, clock=self._clock, pool=self._pool)
+        door = MailDoor(listeners, protocol, limits, pool=self._pool)
         self._observer.watch(door)
         await door.start()
         self._stack.push_async_callback(door.stop)
@@ -193,5 +189,5 @@ class MailHost:
             channel.certificate,
             checker=self._checker,
             revocation=self._revocation,
-            now=datetime.fromtimestamp(self._clock(), UTC),
+            now=datetime.now(UTC),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -65,7 +64,6 @@ class Operator(MailHost):
         observer: told of logins, sessions, deliveries.
         pool: further bounds on connections, which mail of all operators shares.
         faults: misbehaviours that were asked for.
-        clock: seconds since 1970.
 
     Attributes:
         domains: that it serves: its own, but those that moved away, and those that came.
@@ -84,7 +82,6 @@ class Operator(MailHost):
         observer: Observer | None = None,
         pool: Pool | None = None,
         faults: MailFaults | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(
             settings,
@@ -94,7 +91,6 @@ class Operator(MailHost):
             faults=faults,
             observer=observer,
             pool=pool,
-            clock=clock,
         )
         self._directory = directory
         self._policy = policy
@@ -131,7 +127,6 @@ class Operator(MailHost):
             policy=policy.access,
             held=held,
             tokens=TokenLogin(psc, policy.tokens, self.journal, timing=providers.timing),
-            clock=clock,
         )
         for each in (self.access, psc, own, *proxies):
             self._stack.push_async_callback(each.close)
@@ -162,14 +157,12 @@ class Operator(MailHost):
             journal=self.journal,
             observer=self._observer,
             closed=self._closed,
-            clock=self._clock,
         )
         logins = Logins(
             judge=self.access.authenticator,
             journal=self.journal,
             observer=self._observer,
             recheck_seconds=self.access.policy.recheck_seconds,
-            clock=self._clock,
             alarm=self._alarm,
         )
         submission = SubmissionServer(

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.observations.histogram import bin_index
 from sandbox.observations.schema import Phase
@@ -24,6 +24,7 @@ from sandbox.operators.observing import DeliveryObserved, LoginObserved, Session
 
 __all__ = ["DesignTally", "Durations", "Recorder", "Seen"]
 
+K = TypeVar("K")
 # As a simulated period has a last minute, which takes what comes after it.
 MINUTES = 31 * 24 * 60
 
@@ -279,8 +280,7 @@ class Recorder:
                 (Phase.PERSON, seen.person),
             ):
                 if seconds > 0:
-                    key = channel.protocol, method, phase
-                    record.phases.setdefault(key, Durations()).add(seconds)
+                    _at(record.phases, (channel.protocol, method, phase)).add(seconds)
 
     def delivery(self, seen: DeliveryObserved) -> None:
         """Take one delivery."""
@@ -316,7 +316,15 @@ class Recorder:
         record: DesignTally, channel: Channel, method: str, measure: str, seconds: float
     ) -> None:
         key = channel.operator, channel.protocol, method, measure
-        record.logins.setdefault(key, Durations()).add(seconds)
+        _at(record.logins, key).add(seconds)
+
+
+def _at(kept: dict[K, Durations], key: K) -> Durations:
+    """Return the durations of a key, none yet when it is new."""
+    found = kept.get(key)
+    if found is None:
+        found = kept[key] = Durations()
+    return found
 
 
 def _name(protocol: str, endpoint: str) -> str:

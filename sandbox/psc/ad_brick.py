@@ -11,7 +11,6 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,14 +106,12 @@ class AdBrick:
         law: SmsLaw,
         *,
         seed: int = 0,
-        now: Callable[[], float] = time.time,
         control_secret: str | None = None,
     ) -> None:
         if not is_local(callback):
             raise UserError.expected(callback, "127.0.0.0/8, *.mssante.test")
         self.callback = callback
         self.people = people
-        self.now = now
         self.inbox = SmsInbox(ProviderStore(), origin, law, seed)
         self.access = ControlAccess(control_secret or secrets.token_urlsafe(24), OPERATOR_SMS)
         self._waiting: OrderedDict[str, ChannelRequest] = OrderedDict()
@@ -125,7 +122,7 @@ class AdBrick:
                 Route("/sandbox/sms", self.access.guard(self._messages)),
                 *sms_routes(
                     self.inbox,
-                    self.now,
+                    time.time,
                     self._message,
                     self._decide,
                     lambda ticket: ticket in self._waiting,
@@ -138,7 +135,7 @@ class AdBrick:
         try:
             body = await read_body(request)
             authorization = request.headers.get("authorization", "")
-            asked = read_channel_request(authorization, body, self.now())
+            asked = read_channel_request(authorization, body, time.time())
         except Refused:
             return JSONResponse({"error": "body too large"}, 413)
         except UserError as error:
@@ -152,13 +149,13 @@ class AdBrick:
         while len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
         number, message = person.phone_number, asked.binding_message
-        self.inbox.send(number, ticket, message, self.now(), asked.expires_at)
+        self.inbox.send(number, ticket, message, time.time(), asked.expires_at)
         return Response(None, 201)
 
     async def _messages(self, request: Request) -> Response:
         number = request.query_params.get("number")
         kept = ("number", "text", "link", "ticket", "sent_at", "used")
-        arrived = self.inbox.arrived(self.now(), number)
+        arrived = self.inbox.arrived(time.time(), number)
         listed: list[dict[str, Any]] = [{name: sms[name] for name in kept} for sms in arrived]
         return JSONResponse({"sms": listed})
 

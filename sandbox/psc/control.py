@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.psc import telephones
@@ -32,6 +32,7 @@ from sandbox.psc.sms_pages import sms_routes
 from sandbox.psc.web import page, service_name
 from sandbox.serve import bodies
 from sandbox.serve.http import Call, Direct, HttpAnswer
+from sandbox.serve.streams import Streams
 from sandbox.space.errors import UserError
 
 __all__ = ["control_routes", "direct_decisions", "explained", "read_object"]
@@ -104,9 +105,9 @@ class _Control:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
+        self._streams = Streams()
 
-    async def people(self, request: Request) -> Response:
-        del request
+    async def people(self, _: Request) -> Response:
         listed: list[dict[str, Any]] = []
         for person in itertools.islice(self.provider.people, MAX_PEOPLE):
             behaviour = self.provider.devices.behaviours.get(
@@ -281,10 +282,9 @@ class _Control:
         resume = request.headers.get("last-event-id", "")
         if resume.isascii() and resume.isdigit() and len(resume) < 16:
             since = int(resume)
-        stream = self._stream(since)
-        return StreamingResponse(stream, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+        return self._streams.answer(self._news(since))
 
-    async def _stream(self, since: int) -> AsyncIterator[str]:
+    async def _news(self, since: int) -> AsyncGenerator[str, None]:
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
 
@@ -295,16 +295,16 @@ class _Control:
         try:
             while True:
                 news.clear()
-                for event in self.provider.events.since(since):
-                    since = event.seq
-                    data = json.dumps(event.to_dict(), ensure_ascii=False)
-                    yield f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n"
+                while found := self.provider.events.since(since):  # so many at a time
+                    for event in found:
+                        since = event.seq
+                        data = json.dumps(event.to_dict(), ensure_ascii=False)
+                        yield f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n"
                 await news.wait()
         finally:
             stop()
 
-    async def home(self, request: Request) -> Response:
-        del request
+    async def home(self, _: Request) -> Response:
         provider, devices = self.provider, self.provider.devices
         by_sms = provider.settings.device == "sms"
         everybody = list(itertools.islice(provider.people, MAX_PEOPLE))
@@ -324,8 +324,7 @@ class _Control:
             events=provider.events.since(provider.events.last - _SHOWN)[::-1],
         )
 
-    async def description(self, request: Request) -> Response:
-        del request
+    async def description(self, _: Request) -> Response:
         return JSONResponse(openapi(self.provider.settings, self.provider.origin))
 
 

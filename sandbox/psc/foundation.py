@@ -114,6 +114,10 @@ class Foundation:
             by_sms=settings.device == "sms",
             seed=options.seed,
         )
+        self.begin()
+
+    def begin(self) -> None:
+        """Take up what the store kept of what stands on this."""
 
     def now(self) -> float:
         """Return the provider's time, in epoch seconds."""

@@ -13,15 +13,12 @@ from sandbox.psc.backchannel import CheckedRequest, RequestContext, check_reques
 from sandbox.psc.behaviour import Behaviour
 from sandbox.psc.client_auth import Credentials
 from sandbox.psc.clients import Client
-from sandbox.psc.clock import Clock
 from sandbox.psc.fault_rules import imposed, spoiled
 from sandbox.psc.foundation import Foundation, ProviderOptions
 from sandbox.psc.jose import ASYMMETRIC, BadTokenError, read_jwt
 from sandbox.psc.refusals import Refused
 from sandbox.psc.replies import NO_STORE, HttpReply
 from sandbox.psc.requests import Opening, Requests
-from sandbox.psc.settings import Settings
-from sandbox.psc.store import ProviderStore
 
 __all__ = ["Provider", "ProviderOptions"]
 
@@ -29,26 +26,10 @@ __all__ = ["Provider", "ProviderOptions"]
 class Provider(Foundation):
     """One Pro Santé Connect (or one operator's CIBA, with `device="sms"`)."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        origin: str,
-        *,
-        mtls_origin: str | None = None,
-        wallet_origin: str | None = None,
-        options: ProviderOptions | None = None,
-        store: ProviderStore | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        super().__init__(
-            settings,
-            origin,
-            mtls_origin=mtls_origin,
-            wallet_origin=wallet_origin,
-            options=options,
-            store=store,
-            clock=clock,
-        )
+    requests: Requests
+
+    def begin(self) -> None:
+        """See `Foundation`."""
         self.requests = Requests(self)
 
     # --- backchannel authentication ---------------------------------------------------------

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.psc import telephones
@@ -17,11 +17,11 @@ from sandbox.psc.forms import parse_form
 from sandbox.psc.refusals import Refused
 from sandbox.psc.sms import SmsInbox
 from sandbox.psc.web import OPERATOR_SMS, page, read_body
+from sandbox.serve.streams import Streams
 from sandbox.space.errors import UserError
 
-__all__ = ["MOST_STREAMS", "sms_routes"]
+__all__ = ["sms_routes"]
 
-MOST_STREAMS = 64  # pages that listen at once, as many as the console's
 _LOOK = 0.25  # s between two looks at what a stream tells of: an SMS arrives, or ends, by the clock
 
 
@@ -46,34 +46,22 @@ def sms_routes(
     def messages() -> list[telephones.ArrivedSms]:
         return telephones.inbox(inbox, now(), pending)
 
-    async def listing(request: Request) -> Response:
-        del request
+    async def listing(_: Request) -> Response:
         return shown("sms", messages=messages())
 
-    listening = 0
+    streams = Streams()
 
-    async def events(request: Request) -> Response:
-        del request
-        if listening >= MOST_STREAMS:
-            told = {"fr": "trop de pages ouvertes ; en fermer", "en": "too many pages; close some"}
-            return JSONResponse({"error": told}, 503)
-        return StreamingResponse(
-            news(), 200, {"Cache-Control": "no-store"}, media_type="text/event-stream"
-        )
+    async def events(_: Request) -> Response:
+        return streams.answer(news())
 
-    async def news() -> AsyncIterator[str]:
-        nonlocal listening
+    async def news() -> AsyncGenerator[str, None]:
         told: list[telephones.ArrivedSms] | None = None  # what came before is news to who listens
-        listening += 1
-        try:
-            yield "retry: 1000\n\n"
-            while True:
-                if (found := messages()) != told:
-                    told = found
-                    yield "event: sms\ndata: {}\n\n"
-                await asyncio.sleep(_LOOK)
-        finally:
-            listening -= 1
+        yield "retry: 1000\n\n"
+        while True:
+            if (found := messages()) != told:
+                told = found
+                yield "event: sms\ndata: {}\n\n"
+            await asyncio.sleep(_LOOK)
 
     async def show(token: str) -> Response:
         sms = inbox.open(token, now())

@@ -173,9 +173,8 @@ class _Replied(Response):
         await send_reply(self._reply, scope, send)
 
 
-async def _submit(request: Request) -> Response:
+async def _submit(_: Request) -> Response:
     """The script that sends a form_post answer on: the page allows no inline one."""
-    del request
     return Response("document.forms[0].submit();", 200, media_type="text/javascript")
 
 

@@ -69,7 +69,6 @@ class Door:
         starttls: TLS comes when the protocol asks (`Visitor.secure`), not first.
         limits: bounds.
         pool: further bounds, shared with other doors on the same event loop.
-        clock: seconds since 1970.
 
     Attributes:
         refused: connections and handshakes beyond the bounds, cut.
@@ -86,14 +85,12 @@ class Door:
         starttls: bool = False,
         limits: DoorLimits | None = None,
         pool: Pool | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
         self.port = port
         self._bound = bound
         self.limits = limits or DoorLimits()
         self.pool = pool
-        self.clock = clock
         self.factory = factory
         self.implicit = context is not None and not starttls
         self.refused = 0
@@ -411,7 +408,7 @@ class Visitor(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if peer:
             self.client, self.client_port = peer[:2]
-        self.at = self._door.clock()
+        self.at = time.time()
         if not self._door.enter(self):
             self.abort()
         elif self._door.implicit:

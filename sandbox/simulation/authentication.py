@@ -168,6 +168,12 @@ class Authentication:
         )
         return [*request, *wait, Settle(), *refusal]
 
+    def holds(self, method: Method, mechanism: Mechanism) -> bool:
+        """Whether the connection is held until a person answers, as long as software waits."""
+        return method is Method.SMS or (
+            method is Method.ECPS and mechanism is not Mechanism.XOAUTH2
+        )
+
     def inside(
         self, protocol: str, method: Method, mechanism: Mechanism, software: Software, *,
         present: bool, away: bool = False,

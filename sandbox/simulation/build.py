@@ -148,7 +148,7 @@ def _classes(
         over_smtp = f"{software}.{method}.{ALL_MECHANISMS[smtp]}"
         entry[row, SessionKind.OPEN] = entries[f"{over_imap}.open"]
         entry[row, SessionKind.SEND] = entries[f"{over_smtp}.send"]
-        entry[row, SessionKind.RECEIPT] = entries[f"{over_smtp}.receipt"]
+        entry[row, SessionKind.RECEIPT] = entries.get(f"{over_smtp}.receipt", -1)
         visit[row] = scenario.software[software].poll_share
         if visit[row] > 0:
             entry[row, SessionKind.POLL] = entries[f"{over_imap}.poll"]

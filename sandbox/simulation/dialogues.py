@@ -101,13 +101,18 @@ class Dialogues:
     # ------------------------------------------------------------------ whole programs
 
     def programs(self) -> Iterator[Program]:
-        """Yield every program: those of each software and method, then the relay's."""
+        """Yield every program that somebody may start: of each software and method, the relay's."""
         for name, software in self.scenario.software.items():
             for method in METHOD_LIST:
                 if (name == "robot") == (method is Method.CERTIFICATE):
                     yield from self._of(name, software, method)
         yield self._relay()
-        yield Program("relay.receipt", RELAY_GROUP, tuple(self._to_operator()))
+        if self._receipts():
+            yield Program("relay.receipt", RELAY_GROUP, tuple(self._to_operator()))
+
+    def _receipts(self) -> bool:
+        """Whether anybody ever sends a receipt."""
+        return self.scenario.traffic.receipts_asked + self.scenario.traffic.acknowledged > 0
 
     def _of(self, name: str, software: Software, method: Method) -> Iterator[Program]:
         """The programs of one kind of software, for each mechanism by which it may log in."""
@@ -122,9 +127,11 @@ class Dialogues:
             yield Program(f"{prefix}.open", imap, tuple(
                 session(present=attended, waits=attended, work=after + keep)
             ))  # fmt: skip
-            yield Program(f"{prefix}.poll", imap, tuple(session(present=attended, work=[])))
-            yield Program(f"{prefix}.extra", imap, tuple(session(present=False, work=keep)))
-            if attended:
+            if software.poll_share > 0:
+                yield Program(f"{prefix}.poll", imap, tuple(session(present=attended, work=[])))
+            if extra:
+                yield Program(f"{prefix}.extra", imap, tuple(session(present=False, work=keep)))
+            if attended and software.poll_share > 0:
                 yield Program(f"{prefix}.alone", imap, tuple(
                     session(present=False, away=True, work=[])
                 ))  # fmt: skip
@@ -135,8 +142,9 @@ class Dialogues:
                 session(present=attended, waits=attended, work=[Spawn("relay", salt=2)],
                         after=[] if attended else self._next_of_batch(send))
             ))  # fmt: skip
-            told = session(present=attended, work=[Spawn("relay.receipt", salt=2)])
-            yield Program(f"{name}.{method}.{mechanism}.receipt", smtp, tuple(told))
+            if self._receipts():
+                told = session(present=attended, work=[Spawn("relay.receipt", salt=2)])
+                yield Program(f"{name}.{method}.{mechanism}.receipt", smtp, tuple(told))
 
     def _next_of_batch(self, send: str) -> Items:
         """A robot sends what it has in a row, one session after the other, to many people."""
@@ -215,19 +223,24 @@ class Dialogues:
             ("before", method, mechanism, present, away),
             lambda: methods.before(method, mechanism, present=present, away=away),
         )
-        connect = self._once(
-            ("connect", endpoint.name, method, mechanism, present, timeout),
+        waiting = self._once(
+            ("waiting", endpoint.name, timeout),
             lambda: [
                 Deadline(timeout, "no slot"),
-                *self._look_up(endpoint),
+                *self._once(("look up", endpoint.name), lambda: self._look_up(endpoint)),
                 Acquire(endpoint.name, "refused"),
                 Deadline(timeout, "timed out"),
                 Enter(f"address.{protocol}", "address full"),
-                *self._connect(endpoint, method, mechanism, present=present),
             ],
         )
+        connect = self._once(
+            ("connect", endpoint.name, method, mechanism, present),
+            lambda: self._connect(endpoint, method, mechanism, present=present),
+        )
+        holds = methods.holds(method, mechanism)
+        patience = (protocol, timeout, software.refusal_rings) if holds else ()
         inside = self._once(
-            ("inside", protocol, method, mechanism, timeout, software.refusal_rings, present, away),
+            ("inside", method, mechanism, present, away, *patience),
             lambda: methods.inside(
                 protocol, method, mechanism, software, present=present, away=away
             ),
@@ -245,7 +258,7 @@ class Dialogues:
         ends = self._once(("ends", endpoint.name), lambda: self._ends(endpoint))
         again = self._once(("again",), self._again) if waits and policies.retry_limit else []
         return [
-            "again", *before, *connect, *inside, *mail, *work, *ends, *again, "over",
+            "again", *before, *waiting, *connect, *inside, *mail, *work, *ends, *again, "over",
             *(after or []), End(),
         ]  # fmt: skip
 

@@ -92,10 +92,6 @@ class Code:
     steps: tuple[Step, ...] = field(repr=False)
 
 
-def _nanoseconds(seconds: float) -> int:
-    return round(seconds * NANOSECONDS)
-
-
 def _entries(programs: Iterable[Program]) -> dict[str, int]:
     """Return the first row of each program; rows count through all programs."""
     entries: dict[str, int] = {}
@@ -110,6 +106,21 @@ def _entries(programs: Iterable[Program]) -> dict[str, int]:
     return entries
 
 
+Line = tuple[int, ...]  # of the table, in the order of its columns
+
+
+def _line(
+    op: int, *, phase: int | None = None, fixed: float | None = None, half_trips: int = -1,
+    law: int = -1, purpose: int = -1, index: int = -1, scope: int = -1, extra: int = -1,
+) -> Line:  # fmt: skip
+    """Lay out what a step says, `fixed` in seconds; target and group are filled in later."""
+    return (
+        op, -1 if phase is None else phase, -1,
+        -1 if fixed is None else round(fixed * NANOSECONDS),
+        half_trips, law, purpose, index, scope, extra, -1,
+    )  # fmt: skip
+
+
 class _Table:
     """Lines of the table as they are made: a step that stands in many programs is read once.
 
@@ -119,12 +130,12 @@ class _Table:
 
     def __init__(self, layout: Layout, entries: Mapping[str, int]) -> None:
         self.layout, self.entries = layout, entries
-        self.lines: list[list[int]] = []
+        self.lines: list[Line] = []
         self.laws: dict[tuple[float, float, float, float, float], int] = {}
 
     def line_of(self, step: Step, program: Program) -> tuple[int, Label | None]:
         """Return the number of the line that says what a step does, and where it jumps to."""
-        line, target = self._line(step, program)
+        line, target = self._read(step, program)
         self.lines.append(line)
         return len(self.lines) - 1, target
 
@@ -134,108 +145,80 @@ class _Table:
         kind, a, b, c = (value.kind, value.a, value.b, value.c) if value else (0, 0.0, 0.0, 0.0)
         return self.laws.setdefault((float(kind), a, b, c, probability), len(self.laws))
 
-    def _line(self, step: Step, program: Program) -> tuple[list[int], Label | None]:
-        layout, line = self.layout, [-1] * WIDTH
-        target: Label | None = None
+    def _slot(self, op: Op, step: s.Acquire | s.Release) -> Line:
+        pool, endpoint = self.layout.pool_of[step.endpoint], self.layout.endpoints[step.endpoint]
+        return _line(op, index=self.layout.pools[pool], scope=step.scope, extra=endpoint)
+
+    def _read(self, step: Step, program: Program) -> tuple[Line, Label | None]:
+        layout = self.layout
         match step:
             case s.Delay():
-                line[Column.OP] = Op.DELAY
-                line[Column.PHASE] = -1 if step.phase is None else step.phase
-                line[Column.FIXED] = _nanoseconds(step.seconds)
-                line[Column.HALF_TRIPS] = round(step.round_trips * 2)
-                line[Column.LAW] = self._law(step.law)
-                line[Column.PURPOSE] = step.purpose
+                return _line(
+                    Op.DELAY, phase=step.phase, fixed=step.seconds,
+                    half_trips=round(step.round_trips * 2), law=self._law(step.law),
+                    purpose=step.purpose,
+                ), None  # fmt: skip
             case s.Serve():
-                line[Column.OP] = Op.SERVE
-                line[Column.PHASE] = -1 if step.phase is None else step.phase
-                line[Column.FIXED] = _nanoseconds(step.seconds)
-                line[Column.LAW] = self._law(step.law)
-                line[Column.PURPOSE] = step.purpose
-                line[Column.INDEX] = layout.stations[step.station]
-                line[Column.SCOPE] = step.scope
-            case s.Acquire() | s.Release():
-                line[Column.OP] = Op.ACQUIRE if isinstance(step, s.Acquire) else Op.RELEASE
-                line[Column.INDEX] = layout.pools[layout.pool_of[step.endpoint]]
-                line[Column.EXTRA] = layout.endpoints[step.endpoint]
-                line[Column.SCOPE] = step.scope
-                if isinstance(step, s.Acquire):
-                    target = step.refused
+                return _line(
+                    Op.SERVE, phase=step.phase, fixed=step.seconds, law=self._law(step.law),
+                    purpose=step.purpose, index=layout.stations[step.station], scope=step.scope,
+                ), None  # fmt: skip
+            case s.Acquire():
+                return self._slot(Op.ACQUIRE, step), step.refused
+            case s.Release():
+                return self._slot(Op.RELEASE, step), None
             case s.Branch() | s.Today():
-                line[Column.OP] = Op.BRANCH if isinstance(step, s.Branch) else Op.TODAY
-                line[Column.LAW] = self._law(None, step.probability)
-                line[Column.PURPOSE] = step.purpose
-                target = step.target
+                law = self._law(None, step.probability)
                 if step.probability == 0.0:
-                    line[Column.OP] = Op.GOTO
-                    target = NEXT
+                    return _line(Op.GOTO, law=law, purpose=step.purpose), NEXT
+                op = Op.BRANCH if isinstance(step, s.Branch) else Op.TODAY
+                return _line(op, law=law, purpose=step.purpose), step.target
             case s.Enter():
-                line[Column.OP] = Op.ENTER
-                line[Column.INDEX] = layout.limits[step.limit]
-                target = step.refused
+                return _line(Op.ENTER, index=layout.limits[step.limit]), step.refused
             case s.Exit():
-                line[Column.OP] = Op.EXIT
-                line[Column.INDEX] = layout.limits[step.limit]
+                return _line(Op.EXIT, index=layout.limits[step.limit]), None
             case s.Has():
-                line[Column.OP] = Op.HAS
-                line[Column.INDEX] = step.features
-                target = step.target
+                return _line(Op.HAS, index=step.features), step.target
             case s.During():
-                line[Column.OP] = Op.DURING
-                line[Column.INDEX] = layout.backends[step.backend]
-                target = step.target
-            case s.Fresh() | s.Once():
-                once = isinstance(step, s.Once)
-                line[Column.OP] = Op.ONCE if once else Op.FRESH
-                line[Column.INDEX] = layout.registers[step.register]
-                line[Column.FIXED] = _nanoseconds(
-                    step.seconds if isinstance(step, s.Once) else step.ttl
-                )
-                target = step.target
+                return _line(Op.DURING, index=layout.backends[step.backend]), step.target
+            case s.Fresh():
+                register = layout.registers[step.register]
+                return _line(Op.FRESH, index=register, fixed=step.ttl), step.target
+            case s.Once():
+                register = layout.registers[step.register]
+                return _line(Op.ONCE, index=register, fixed=step.seconds), step.target
             case s.Stamp():
-                line[Column.OP] = Op.STAMP
-                line[Column.INDEX] = layout.registers[step.register]
+                return _line(Op.STAMP, index=layout.registers[step.register]), None
             case s.Deadline():
-                line[Column.OP] = Op.DEADLINE
-                line[Column.FIXED] = _nanoseconds(step.seconds)
-                line[Column.LAW] = self._law(step.law)
-                line[Column.PURPOSE] = step.purpose
-                target = step.handler
+                return _line(
+                    Op.DEADLINE, fixed=step.seconds, law=self._law(step.law), purpose=step.purpose
+                ), step.handler  # fmt: skip
             case s.Ask():
-                line[Column.OP] = Op.ASK
-                line[Column.FIXED] = 0
-                line[Column.LAW] = self._law(step.law, step.never)
-                line[Column.PURPOSE] = step.purpose
-                line[Column.EXTRA] = step.never_purpose
+                return _line(
+                    Op.ASK, fixed=0.0, law=self._law(step.law, step.never), purpose=step.purpose,
+                    extra=step.never_purpose,
+                ), None  # fmt: skip
             case s.Pending():
-                line[Column.OP] = Op.PENDING
-                target = step.target
+                return _line(Op.PENDING), step.target
             case s.Retry():
-                line[Column.OP] = Op.RETRY
-                line[Column.INDEX] = step.limit
-                target = step.target
+                return _line(Op.RETRY, index=step.limit), step.target
             case s.Spawn():
                 if step.program not in self.entries:
                     raise ValueError(f"program {program.name}: no program {step.program!r}")
-                line[Column.OP] = Op.SPAWN
-                line[Column.INDEX] = self.entries[step.program]
-                line[Column.EXTRA] = step.count
-                line[Column.PURPOSE] = step.salt
-                line[Column.SCOPE] = int(step.recipient)
+                return _line(
+                    Op.SPAWN, index=self.entries[step.program], extra=step.count,
+                    purpose=step.salt, scope=int(step.recipient),
+                ), None  # fmt: skip
             case s.Mark():
-                line[Column.OP] = Op.MARK
-                line[Column.EXTRA] = int(step.attended)
+                return _line(Op.MARK, extra=int(step.attended)), None
             case s.Fail():
-                line[Column.OP] = Op.FAIL
-                line[Column.PHASE] = step.cause
+                return _line(Op.FAIL, phase=step.cause), None
             case s.Goto():
-                line[Column.OP] = Op.GOTO
-                target = step.target
+                return _line(Op.GOTO), step.target
             case s.Hold():
-                line[Column.OP] = Op.HOLD
-                line[Column.EXTRA] = int(step.answer)
+                return _line(Op.HOLD, extra=int(step.answer)), None
             case s.Clear() | s.Settle() | s.Deliver() | s.End():
-                line[Column.OP] = Op[type(step).__name__.upper()]
-        return line, target
+                return _line(Op[type(step).__name__.upper()]), None
 
 
 def compile_programs(programs: Iterable[Program], layout: Layout) -> Code:

@@ -26,7 +26,6 @@ from sandbox.simulation.draws import (
 from sandbox.simulation.model import (
     FOREVER_BITS,
     LISTED,
-    PACE_BITS,
     PEOPLE,
     Inputs,
     Model,
@@ -36,7 +35,6 @@ from sandbox.simulation.model import (
 from sandbox.simulation.program import Layout, Program, compile_programs
 from sandbox.simulation.steps import (
     Acquire,
-    Branch,
     Clear,
     Deadline,
     Delay,
@@ -57,7 +55,6 @@ __all__ = [
     "finite_queue",
     "impatient_queue",
     "infinite_queue",
-    "kinds_queue",
     "retrial_queue",
     "service_law",
     "slot_queue",
@@ -206,28 +203,6 @@ def infinite_queue(watch: QueueWatch, *, servers: int, load: float, scv: float) 
         return (Serve("server", Phase.BACKEND, law=service_law(scv, service)), End())
 
     return _queue(body, watch, servers=servers, backlog=0, load=load)
-
-
-def kinds_queue(watch: QueueWatch, *, load: float, after: float, follow: float) -> Queue:
-    """M/M/1 of two kinds of customers, as many of each, whom a server takes in turn.
-
-    The load is that of services that find the server idle. One that follows a service of the other
-    kind at once takes `after` of its time; one that follows its own kind takes `follow`.
-    """
-
-    def body(service: float) -> Body:
-        def served(station: str) -> Step:
-            return Serve(station, Phase.BACKEND, law=exponential(service))
-
-        return (
-            Branch(0.5, Purpose.MISTYPE, "other"), served("server"), End(),
-            "other", served("other"), End(),
-        )  # fmt: skip
-
-    queue = _queue(body, watch, servers=1, backlog=0, load=load)
-    shares = np.rint(np.array([[after, follow]] * 2) * (1 << PACE_BITS)).astype(np.int64)
-    inputs = queue.model.inputs._replace(follow_time=shares)
-    return replace(queue, model=replace(queue.model, inputs=inputs))
 
 
 def slot_queue(watch: QueueWatch, *, servers: int, load: float, scv: float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ __all__ = [
     "FOLDER",
     "PLACE",
     "Decorator",
+    "among",
     "count_option",
     "designs_option",
     "folder_option",
@@ -105,6 +106,18 @@ def _count(_context: click.Context, parameter: click.Parameter, value: str) -> i
             "must be a whole number or auto",
             where=f"{parameter.opts[0]} {value}",
         ) from None
+
+
+def among(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    """Return what was asked for, or all that is known.
+
+    Raises:
+        UserError: one is not known.
+    """
+    for each in asked:
+        if each not in known:
+            raise UserError.among("n'est pas ici", "is not here", f"{option} {each}", known)
+    return list(dict.fromkeys(asked)) or list(known)
 
 
 space_folder_option: Decorator = click.option(

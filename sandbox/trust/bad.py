@@ -16,7 +16,7 @@ from sandbox.space.errors import UserError
 from sandbox.trust.authority import TestCA
 from sandbox.trust.checking import CertificateFinding
 from sandbox.trust.hierarchy import AuthorityName
-from sandbox.trust.identity import Organisation, luhn_key
+from sandbox.trust.identity import luhn_key
 from sandbox.trust.issuing import Issued, LeafPlan, resign
 from sandbox.trust.keys import KeyKind
 from sandbox.trust.profiles import Marker
@@ -232,15 +232,13 @@ def _faults() -> Iterator[CertificateFault]:
 FAULTS: dict[str, CertificateFault] = {fault.name: fault for fault in _faults()}
 
 
-def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | None = None) -> Issued:
+def make_bad(ca: TestCA, name: str, plan: LeafPlan) -> Issued:
     """Issue the certificate of a plan with one fault.
 
     Args:
         ca: The authority.
         name: A key of `FAULTS`.
         plan: What a good certificate would say; `TestCA.plans` makes it.
-        other: For `wrong-entity`, the organisation to name instead; by default one that has the
-            next number, which no directory need know.
 
     Raises:
         UserError: there is no such fault, or it makes no sense for the profile.
@@ -259,7 +257,4 @@ def make_bad(ca: TestCA, name: str, plan: LeafPlan, *, other: Organisation | Non
             where=f"{name!r}",
             then=plan.profile.name,
         )
-    changed = fault.plan(ca, plan)
-    if other is not None and name == "wrong-entity":
-        changed = _unit(lambda _unit_text: other.unit)(ca, plan)
-    return fault.after(ca, ca.issue(changed, fault=name))
+    return fault.after(ca, ca.issue(fault.plan(ca, plan), fault=name))

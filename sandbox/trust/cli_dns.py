@@ -11,7 +11,7 @@ from sandbox.space.errors import UserError
 from sandbox.space.loader import load_scenario
 from sandbox.space.operators import operator_names
 from sandbox.space.options import EXISTING_FILE, FILE, Decorator, options, port_option
-from sandbox.trust.design_zone import zone_of_design
+from sandbox.trust.design_zone import zone_of_designs
 from sandbox.trust.dns_server import DnsServer
 from sandbox.trust.resolver import DNS_FAULTS, Resolver
 from sandbox.trust.zone import ZoneSpec, hosts_lines
@@ -55,7 +55,8 @@ def _zone(zone: Path | None, scenario: str | None, design: str, port_offset: int
         return load_zone(zone)
     assert scenario is not None
     loaded = load_scenario(scenario)
-    return zone_of_design(loaded.design(design), operator_names(loaded), port_offset=port_offset)
+    designs = [loaded.design(design)]
+    return zone_of_designs(designs, operator_names(loaded), port_offset=port_offset)
 
 
 @click.group()

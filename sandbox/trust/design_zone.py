@@ -21,7 +21,6 @@ __all__ = [
     "operator_address",
     "places",
     "subdomain",
-    "zone_of_design",
     "zone_of_designs",
 ]
 
@@ -171,10 +170,3 @@ def zone_of_designs(
         hosts=tuple(Host(name, (address,)) for name, address in hosts.items()),
         domains=tuple(domains),
     )
-
-
-def zone_of_design(
-    design: Design, operators: Sequence[str], *, suffix: str = SUFFIX, port_offset: int = 0
-) -> ZoneSpec:
-    """Return the zone of all operators under one design; see `zone_of_designs`."""
-    return zone_of_designs((design,), operators, suffix=suffix, port_offset=port_offset)

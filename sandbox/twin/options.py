@@ -13,6 +13,7 @@ from sandbox.space.options import (
     EXISTING_FILE,
     designs_option,
     folder_option,
+    options,
     scale_option,
     seed_option,
 )
@@ -34,7 +35,7 @@ space_option = click.option(
 
 def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any], Any]:
     """Give a command what `wanted_of` reads; `length` and `scale` are its defaults."""
-    options = (
+    given = (
         designs_option,
         click.option("--login-policy", metavar="NAME", help="Règle de connexion. / Login policy."),
         click.option(
@@ -74,12 +75,7 @@ def minutes_options(suffix: str, *, length: str, scale: float) -> Callable[[Any]
         folder_option(suffix),
     )
 
-    def give(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return give
+    return options(*given)
 
 
 def wanted_of(

@@ -36,6 +36,7 @@ from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.foreign import Joined, fitted, joined, subjects_of
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.observed import observations_of
+from sandbox.twin.plan import plan_of
 from sandbox.twin.schedule import Schedule, Window, schedule_of
 from sandbox.twin.stepped import prove
 from sandbox.twin.subset import largest_operators
@@ -314,7 +315,7 @@ def replay_one(
         with _host(wanted, schedule, own, cores) as host:
             # On a ground that is kept there is mail of other runs.
             run = f"{name}-{wanted.seed}-{window.speed:g}-{secrets.token_hex(4)}"
-            plan = replace(schedule.plan(host.sheet, run), patience=patience)
+            plan = replace(plan_of(schedule, host.sheet, run), patience=patience)
             if isinstance(host, Joined):
                 prove(plan)
             if during is not None:

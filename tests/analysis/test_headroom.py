@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 
 from sandbox.analysis.headroom import PERCENTILE, UNTIL, find_knee, headroom_of
 from sandbox.analysis.theory import erlang_c
@@ -51,6 +50,8 @@ def test_the_hours_that_run_hold_the_busiest_of_a_working_day(name: str) -> None
 @pytest.mark.parametrize(("servers", "wait"), [(4, 1.0), (10, 0.5), (64, 0.1)])
 def test_the_knee_of_an_m_m_c_is_where_erlang_puts_it(servers: int, wait: float) -> None:
     """P(W > t) = C(c, a) exp(-(c - a) t) reaches 5 % at one load; today's is 30 %."""
+    from scipy.optimize import brentq
+
     today = 0.3
 
     def excess(load: float) -> float:

@@ -11,13 +11,10 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
-import schemathesis
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from sandbox.live.mailer import MailError, choose, open_imap
 from sandbox.live.space import LiveSpace
@@ -278,6 +275,13 @@ def test_pro_sante_connect_falls_and_is_mended(
 def test_whatever_is_asked_the_answer_is_one_that_is_described(
     api: httpx.Client, mended: None, data: st.DataObject
 ) -> None:
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
     document = _document(str(api.base_url), api)
     schema = schemathesis.openapi.from_dict(document)
     operations = [each.ok() for each in schema.get_all_operations()]

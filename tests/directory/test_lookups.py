@@ -95,3 +95,32 @@ def test_a_file_of_another_kind_is_the_users_fault(tmp_path: Path) -> None:
     other.write_bytes(b"not a database, but long enough to be read as one" * 40)
     with pytest.raises(UserError, match="not a directory"):
         Directory(other)
+
+
+def test_a_mailbox_is_looked_up_anew_once_anyone_wrote(fed: Directory) -> None:
+    box = a_box(fed, BoxType.PER)
+    hide, show = (f"UPDATE mailbox SET deleted = {now} WHERE id = ?" for now in (1, 0))
+    with Directory(fed.path) as other:
+        for writer in (fed, other):
+            assert fed.mailbox(box.address) == box
+            with writer.transaction() as connection:
+                connection.execute(hide, (box.id,))
+            assert fed.mailbox(box.address) is None
+            with writer.transaction() as connection:
+                connection.execute(show, (box.id,))
+
+
+def test_what_was_undone_is_not_remembered_of_a_mailbox(fed: Directory) -> None:
+    box = a_box(fed, BoxType.PER)
+    rename = "UPDATE mailbox SET service = 'autre' WHERE id = ?"
+
+    def fail() -> None:
+        with fed.transaction() as connection:
+            connection.execute(rename, (box.id,))
+            found = fed.mailbox(box.address)
+            assert found is not None
+            raise ValueError(found.service)
+
+    with pytest.raises(ValueError, match="autre"):
+        fail()
+    assert fed.mailbox(box.address) == box

@@ -103,7 +103,7 @@ def test_an_application_integrates_or_says_by_which_code_it_cannot(space: LiveSp
     assert {each["code"] for each in received(space, application, "--unknown", "5")} == {"", "902"}
     assert wait_for(space, known, {"integrated", "refused"}) == [("integrated", "")]
     assert wait_for(space, unknown, {"integrated", "refused"}) == [
-        ("refused", "902 patient inconnu")
+        ("refused", "902 patient inconnu / unknown patient")
     ]
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.messages.facts import Facts, MessageKind, facts_of
+from sandbox.messages.facts import Facts, MessageKind, facts_of, header_fields
 
 
 def header(*fields: str) -> bytes:
@@ -88,3 +92,25 @@ def test_any_bytes_have_facts(content: bytes) -> None:
 @given(st.sampled_from(["Subject", "X-MSS-CODECDA", "Content-Type", "X-MSS-MES"]), st.binary())
 def test_any_value_of_a_field_has_facts(name: str, value: bytes) -> None:
     assert isinstance(facts_of(name.encode() + b": " + value + b"\r\n\r\n"), Facts)
+
+
+_NAMES = st.sampled_from(["Subject", "X-MSS-INS", "x-mss-nil", "Content-Type", "Message-ID", "A"])
+_VALUES = st.text(st.sampled_from(" \t;:=?abO\u00e9\x0b\x0c\x00"), max_size=12)
+_LINES = st.one_of(
+    st.builds("{}:{}".format, _NAMES, _VALUES),
+    st.builds("{} :{}".format, _NAMES, _VALUES),
+    st.builds(" {}".format, _VALUES),
+    _VALUES,
+    st.just("From me"),
+)
+
+
+@given(st.lists(_LINES, max_size=6), st.sampled_from(["\r\n", "\n", "\r"]))
+def test_a_header_is_read_as_the_library_reads_it(lines: list[str], end: str) -> None:
+    head = end.join([*lines, "", ""]).encode()
+    stop = re.search(rb"\r?\n\r?\n", head)
+    expected = BytesHeaderParser(policy=compat32).parsebytes(head[: stop.end()] if stop else head)
+    found = header_fields(head)
+    assert [(name.lower(), str(value)) for name, value in found.raw_items()] == [
+        (name.lower(), str(value)) for name, value in expected.raw_items()
+    ]

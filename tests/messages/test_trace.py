@@ -52,6 +52,18 @@ def test_each_state_has_what_makes_it() -> None:
     assert state(sent(), FAILED) is DocumentState.REFUSED
 
 
+def test_a_code_has_its_words_in_both_languages_and_other_words_stay_as_they_came() -> None:
+    for code, error, words in (
+        ("902", "patient inconnu", ("patient inconnu", "unknown patient")),
+        ("207", "Application internal error", ("Application internal error",) * 2),
+    ):
+        found = trace_of(ID, [sent(), ARRIVED, receipt("processed", code, error=error)])
+        assert found is not None
+        fate = next(each for each in found.fates if each.recipient == FAR)
+        assert (fate.code, fate.words) == (code, words)
+        assert fate.reason == f"{code} {' / '.join(dict.fromkeys(words))}"
+
+
 def test_a_mailbox_of_the_sender_s_domain_has_it_at_once() -> None:
     assert state(sent(), recipient=NEAR) is DocumentState.SILENT
 

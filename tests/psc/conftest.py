@@ -266,3 +266,9 @@ def core_http(core_server: Running) -> Iterator[httpx.Client]:
 def psc_http(psc_server: Running) -> Iterator[httpx.Client]:
     with http(psc_server) as client:
         yield client
+
+
+def begin(core_server, core_http, person=DOCTOR, client_id="basic"):
+    form = {"scope": "openid", "login_hint": person, "binding_message": "<b>77</b>"}
+    url = core_server.url("backchannel")
+    return core_http.post(url, data=form, auth=(client_id, SECRET)).json()["auth_req_id"]

@@ -7,10 +7,8 @@ import ssl
 from urllib.parse import quote
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
 
 from sandbox.psc.forms import parse_form, parse_pairs
 from sandbox.psc.jose import BadTokenError, key_set, read_jwt
@@ -195,6 +193,9 @@ def test_a_jwt_with_a_payload_that_is_not_an_object_is_refused():
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_fuzz_from_the_openapi_description(core_server, endpoint, data):
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+
     schema = schemathesis.openapi.from_dict(
         openapi(core_server.provider.settings, core_server.origin)
     )

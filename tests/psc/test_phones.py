@@ -1,115 +1,17 @@
-"""The phones, the card readers, the SMS inbox: Python, control API, pages, drawn behaviour."""
+"""The phones and the card readers: Python, control API, pages."""
 
 from __future__ import annotations
 
 import re
-import statistics
 
 import pytest
 
-from sandbox.psc import Behaviour, Client, ProviderOptions, running
-from sandbox.psc.behaviour import KINDS, plan
+from sandbox.psc import Behaviour, Client, ProviderOptions
+from sandbox.psc.behaviour import KINDS
 from sandbox.psc.requests import ticket_of
-from sandbox.psc.sms import SmsInbox, SmsLaw
 from sandbox.psc.store import ProviderStore
 from sandbox.space.errors import UserError
-from sandbox.space.laws import WaitLaw
-from tests.psc.conftest import CLIENTS, DOCTOR, PHARMACIST, SECRET, Dialogue, http, make_provider
-from tests.psc.test_request import refused
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("approve", None),
-        ("refuse", "access_denied"),
-        ("wrong_code", "access_denied"),
-        ("manual", "authorization_pending"),
-        ("ignore", "authorization_pending"),
-        ("offline", "authorization_pending"),
-    ],
-)
-def test_each_behaviour(core, kind, error):
-    core.provider.behave(Behaviour(kind=kind, delay=3), DOCTOR)
-    auth_req_id = core.start()
-    core.provider.advance(3)
-    reply = core.poll(auth_req_id)
-    assert (reply.body.get("error"), reply.status == 200) == (error, error is None)
-
-
-def test_a_behaviour_is_one_persons(core):
-    core.provider.behave(Behaviour(kind="approve"), DOCTOR)
-    refused(core.poll(core.start(login_hint=PHARMACIST)), 400, "authorization_pending")
-    assert core.poll(core.start()).status == 200
-
-
-def test_the_approval_bears_its_own_instant_even_if_the_clock_jumped(core):
-    core.provider.behave(Behaviour(kind="approve", delay=8))
-    auth_req_id = core.start()
-    core.provider.advance(60)
-    core.poll(auth_req_id)
-    assert core.provider.requests.of()[0].decided_at == core.provider.now() - 52
-
-
-def test_a_phone_out_of_network_cannot_decide(core):
-    core.provider.behave(Behaviour(kind="offline"), DOCTOR)
-    core.start()
-    with pytest.raises(UserError, match="hors réseau"):
-        core.decide()
-
-
-def draws(seed: int, count: int = 4_000):
-    law = Behaviour(kind="draw")
-    return [plan(law, seed, DOCTOR, ordinal) for ordinal in range(count)]
-
-
-def test_the_drawn_law_has_the_mean_and_shares_that_it_states():
-    plans = draws(1)
-    approvals = [p.delay for p in plans if p.decision == "approve"]
-    law = Behaviour().law
-    # Four standard errors of the mean; binomial for the shares.
-    margin = 4 * law.wait.deviation / len(approvals) ** 0.5
-    assert statistics.fmean(approvals) == pytest.approx(law.wait.mean, abs=margin)
-    never = sum(p.decision is None for p in plans) / len(plans)
-    assert never == pytest.approx(law.never, abs=4 * (law.never / len(plans)) ** 0.5)
-    assert min(approvals) >= law.wait.shift
-
-
-def test_the_same_seed_draws_the_same_and_another_does_not():
-    assert draws(7, 50) == draws(7, 50)
-    assert draws(7, 50) != draws(8, 50)
-
-
-def test_a_draw_does_not_depend_on_who_else_is_asked():
-    alone, crowded = (
-        Dialogue(make_provider("core", options=ProviderOptions(clients=CLIENTS, seed=3)))
-        for _ in range(2)
-    )
-    for dialogue in (alone, crowded):
-        dialogue.provider.behave(Behaviour(kind="draw"))
-    crowded.start(login_hint=PHARMACIST)
-    alone.start()
-    crowded.start()
-    mine = [d.provider.requests.of(DOCTOR)[0].planned_at for d in (alone, crowded)]
-    assert mine[0] == mine[1]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"kind": "sleep"},
-        {"delay": -1},
-        {"kind": "draw", "refuse": 0.9, "wrong_code": 0.2},
-        {"mean": 0.5},
-        {"color": 1},
-        {"delay": "3"},
-        {"delay": True},
-        {"delay": float("nan")},
-    ],
-)
-def test_a_behaviour_that_is_none_is_a_user_error(data):
-    with pytest.raises(UserError):
-        Behaviour.from_dict(data, Behaviour().law)
+from tests.psc.conftest import DOCTOR, PHARMACIST, SECRET, begin, http, make_provider
 
 
 @pytest.fixture
@@ -122,12 +24,6 @@ def api(core_server, core_http):
     core_server.provider.behave(Behaviour())
     core_server.provider.faults.replace(())
     core_server.provider.devices.reachable = True
-
-
-def begin(core_server, core_http, person=DOCTOR, client_id="basic"):
-    form = {"scope": "openid", "login_hint": person, "binding_message": "<b>77</b>"}
-    url = core_server.url("backchannel")
-    return core_http.post(url, data=form, auth=(client_id, SECRET)).json()["auth_req_id"]
 
 
 def bare(server):
@@ -361,129 +257,3 @@ def test_a_card_and_a_message_that_is_no_number_are_shown_as_such(api, core_serv
 
 
 # --- the operator's CIBA by SMS ------------------------------------------------------------------
-
-
-@pytest.fixture
-def operator():
-    options = ProviderOptions(clients=CLIENTS, sms=SmsLaw())
-    with running("core", device="sms", options=options) as server, http(server) as client:
-        yield server, client
-
-
-def test_the_operators_ciba_sends_a_link_that_decides_once(operator):
-    server, client = operator
-    auth_req_id = begin(server, client)
-    (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
-    assert sms["number"] == "+33700000018"
-    assert f'href="{sms["link"]}"' in client.get(server.origin + "/sms").text
-    assert "&lt;b&gt;77&lt;/b&gt;" in client.get(sms["link"]).text
-    # Reading the link, as a scanner would, decides nothing.
-    form = {
-        "grant_type": "urn:openid:params:grant-type:ciba",
-        "auth_req_id": auth_req_id,
-    }
-    pending = client.post(server.url("token"), data=form, auth=("basic", SECRET))
-    assert pending.json()["error"] == "authorization_pending"
-    assert client.post(sms["link"], data={"decision": "approve"}).status_code == 200
-    assert client.get(sms["link"]).status_code == 410
-    inbox = client.get(server.origin + "/sms").text
-    assert "Lien utilisé ou expiré" in inbox
-    assert '<a class="button' not in inbox
-    assert client.post(sms["link"], data={"decision": "refuse"}).status_code == 410
-    server.advance(5)
-    assert client.post(server.url("token"), data=form, auth=("basic", SECRET)).status_code == 200
-
-
-def test_the_page_of_sms_is_told_when_one_comes_and_when_it_is_answered():
-    options = ProviderOptions(clients=CLIENTS, sms=SmsLaw(wait=WaitLaw(10, 0)))
-    with running("core", device="sms", options=options) as server, http(server) as client:
-        assert 'hx-trigger="live:phones from:body"' in client.get(server.origin + "/sms").text
-        with client.stream("GET", server.origin + "/sms/events") as stream:
-            told = (line for line in stream.iter_lines() if line.startswith("event:"))
-            assert next(told) == "event: sms"  # what is there already
-            begin(server, client)
-            server.advance(10)
-            assert next(told) == "event: sms"
-            (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
-            client.post(sms["link"], data={"decision": "approve"})
-            assert next(told) == "event: sms"
-
-
-def test_so_many_pages_of_sms_listen_and_no_more(monkeypatch):
-    monkeypatch.setattr("sandbox.psc.sms_pages.MOST_STREAMS", 1)
-    with running("core", device="sms", options=ProviderOptions(clients=CLIENTS)) as server:
-        url = server.origin + "/sms/events"
-        with http(server) as client:
-            with client.stream("GET", url) as first:
-                told = first.iter_lines()
-                assert next(told) == "retry: 1000"
-                refusal = client.get(url)
-                assert refusal.status_code == 503
-                assert "too many pages" in refusal.json()["error"]["en"]
-            while True:  # the server hears that the first has hung up, in its own time
-                with client.stream("GET", url) as after:
-                    if after.status_code == 200:
-                        break
-
-
-def test_a_person_with_a_behaviour_answers_once_the_sms_has_come():
-    options = ProviderOptions(
-        clients=CLIENTS,
-        sms=SmsLaw(wait=WaitLaw(10, 0)),
-        behaviour=Behaviour(kind="approve"),
-    )
-    with running("core", device="sms", options=options) as server, http(server) as client:
-        auth_req_id = begin(server, client)
-        form = {"grant_type": "urn:openid:params:grant-type:ciba", "auth_req_id": auth_req_id}
-        waiting = client.post(server.url("token"), data=form, auth=("basic", SECRET))
-        assert waiting.json()["error"] == "authorization_pending"
-        server.advance(10)
-        answer = client.post(server.url("token"), data=form, auth=("basic", SECRET))
-        assert answer.status_code == 200
-
-
-def test_nobody_answers_an_sms_that_was_lost():
-    options = ProviderOptions(
-        clients=CLIENTS, sms=SmsLaw(loss=1), behaviour=Behaviour(kind="approve")
-    )
-    with running("core", device="sms", options=options) as server, http(server) as client:
-        begin(server, client)
-        server.advance(60)
-        assert server.provider.requests.pending == 1
-
-
-def test_a_link_dies_with_its_request(operator):
-    server, client = operator
-    begin(server, client)
-    (sms,) = client.get(server.origin + "/sandbox/sms").json()["sms"]
-    server.advance(120)
-    assert client.get(sms["link"]).status_code == 410
-    assert client.get(server.origin + "/s/unknown").status_code == 410
-    assert client.post(sms["link"], data={"decision": "maybe"}).status_code == 400
-
-
-def test_sms_are_late_and_lost_as_the_law_says_and_replay_by_seed():
-    def sent(seed):
-        inbox = SmsInbox(ProviderStore(), "https://h", SmsLaw(wait=WaitLaw(5, 1), loss=0.2), seed)
-        return [inbox.send("+33", "t", None, 0.0, 120.0)["arrives_at"] for _ in range(500)]
-
-    arrivals = sent(1)
-    lost = sum(at is None for at in arrivals) / len(arrivals)
-    assert lost == pytest.approx(0.2, abs=4 * (0.16 / 500) ** 0.5)
-    assert sent(1) == arrivals != sent(2)
-
-
-def test_an_sms_cannot_be_used_before_it_arrives():
-    inbox = SmsInbox(ProviderStore(), "https://h", SmsLaw(wait=WaitLaw(5, 1)), 1)
-    sms = inbox.send("+33", "t", "42", 0.0, 120.0)
-    token = sms["link"].rpartition("/")[2]
-    assert inbox.open(token, 0.0) is None
-    assert inbox.arrived(0.0) == []
-    assert inbox.spend(token, sms["arrives_at"])["ticket"] == "t"
-    assert inbox.spend(token, sms["arrives_at"]) is None
-
-
-@pytest.mark.parametrize("law", [{"wait": WaitLaw(-1, 1)}, {"loss": 2}, {"wait": WaitLaw(5, 11)}])
-def test_an_sms_law_that_is_none_is_a_user_error(law):
-    with pytest.raises(UserError):
-        SmsLaw(**law)

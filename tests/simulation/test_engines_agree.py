@@ -16,6 +16,8 @@ from sandbox.space.designs import BUILT_IN
 from sandbox.space.errors import UserError
 from sandbox.space.login_policies import BUILT_IN_POLICIES
 from sandbox.space.methods import CAPABILITIES, METHODS, Method
+from sandbox.space.population import SOFTWARE
+from sandbox.space.scenario import Scenario
 from tests.simulation.small import (
     ALL_ABLE,
     ENGINES,
@@ -257,16 +259,26 @@ def test_the_examples_meet_every_cause_and_every_step() -> None:
     assert set().union(*(steps for _, steps in SEEN.values())) == set(Op) - {Op.END}
 
 
+def names_of(scenario: Scenario, design: str, policy: str) -> list[str]:
+    """Return the names of the programs that a design and policy have written."""
+    chosen = scenario.design(design)
+    miss = {e.name: 0.5 for e in chosen.endpoints}
+    dialogues = Dialogues(scenario, chosen, scenario.policy(policy), miss)
+    return [program.name for program in dialogues.programs()]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_dialogue_compiles_and_names_its_session(design: str, policy: str) -> None:
     """Software x method x mechanism x (open, poll, extra, send, receipt), and the relays."""
-    scenario = small_scenario(
-        {"designs": {"two-doors": CUSTOM}, "login_policies": {"any-way": ANY_WAY}}
-    )
+    scenario = small_scenario({
+        "designs": {"two-doors": CUSTOM}, "login_policies": {"any-way": ANY_WAY},
+        "traffic.receipts_asked": 0.5,
+        **{f"software.{name}.poll_share": 0.5 for name in SOFTWARE},
+        **{f"software.{name}.imap_connections": 2 for name in SOFTWARE},
+    })  # fmt: skip
     chosen, rule = scenario.design(design), scenario.policy(policy)
-    miss = {e.name: 0.5 for e in chosen.endpoints}
-    names = [program.name for program in Dialogues(scenario, chosen, rule, miss).programs()]
+    names = names_of(scenario, design, policy)
     assert len(set(names)) == len(names)
     pairs = [(software, method) for software in ("lps", "mail_client", "webmail")
              for method in Method if method is not Method.CERTIFICATE]  # fmt: skip
@@ -282,3 +294,14 @@ def test_every_dialogue_compiles_and_names_its_session(design: str, policy: str)
         if software != "robot" or kind != "alone"
     }  # fmt: skip
     assert set(names) == expected | {"relay", "relay.receipt"}
+
+
+def test_a_dialogue_that_nobody_starts_is_not_written() -> None:
+    """No second connection, no polls, no receipts: what opens and what sends is left."""
+    scenario = small_scenario({
+        "traffic.receipts_asked": 0, "traffic.acknowledged": 0,
+        **{f"software.{name}.poll_share": 0 for name in SOFTWARE},
+        **{f"software.{name}.imap_connections": 1 for name in SOFTWARE},
+    })  # fmt: skip
+    names = names_of(scenario, "single-endpoint", scenario.policy().name)
+    assert {name.rpartition(".")[2] for name in names} == {"open", "send", "relay"}

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
 
+from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
-from sandbox.simulation.draws import NANOSECONDS
-from sandbox.simulation.model import PoolStat, Record, StationStat
+from sandbox.simulation.draws import NANOSECONDS, exponential
+from sandbox.simulation.model import PACE_BITS, PoolStat, Record, StationStat
 from sandbox.simulation.queues import (
     Queue,
     QueueWatch,
+    _queue,
     finite_queue,
     impatient_queue,
     infinite_queue,
-    kinds_queue,
     retrial_queue,
     slot_queue,
     storm_queue,
 )
+from sandbox.simulation.steps import Branch, End, Purpose, Serve, Step
 from tests.simulation.engines import assert_engines_agree
 from tests.simulation.small import run
+
+
+def kinds_queue(watch: QueueWatch, *, load: float, after: float, follow: float) -> Queue:
+    """M/M/1 of two kinds of customers, as many of each, whom a server takes in turn.
+
+    The load is that of services that find the server idle. One that follows a service of the other
+    kind at once takes `after` of its time; one that follows its own kind takes `follow`.
+    """
+
+    def body(service: float) -> tuple[str | Step, ...]:
+        def served(station: str) -> Step:
+            return Serve(station, Phase.BACKEND, law=exponential(service))
+
+        return (
+            Branch(0.5, Purpose.MISTYPE, "other"), served("server"), End(),
+            "other", served("other"), End(),
+        )  # fmt: skip
+
+    queue = _queue(body, watch, servers=1, backlog=0, load=load)
+    shares = np.rint(np.array([[after, follow]] * 2) * (1 << PACE_BITS)).astype(np.int64)
+    inputs = queue.model.inputs._replace(follow_time=shares)
+    return replace(queue, model=replace(queue.model, inputs=inputs))
+
 
 WATCH = QueueWatch(2000, warm_up=50.0, seed=11)
 QUEUES = {

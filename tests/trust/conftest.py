@@ -14,9 +14,20 @@ import pytest
 
 from sandbox.serve import HttpServer, running
 from sandbox.serve.plain import plain_app
-from sandbox.trust import KeyKind, Organisation, Professional, TestCA, Urls
+from sandbox.trust import (
+    KeyKind,
+    ListPolicy,
+    Organisation,
+    Professional,
+    TestCA,
+    Urls,
+    load_bundle,
+    sign_list,
+)
 from sandbox.trust.issuing import Issued, certificate_pem
 from sandbox.trust.service import PkiFaults, files_handler, ocsp_handler
+
+from .lists import real_size_document, sign_tree, small
 
 ORG = Organisation(name="CH DE TEST", department="Aude (11)", finess="119999993")
 OTHER = Organisation(name="LABO, DE TEST", department="Paris (75)", siret="99999999900003")
@@ -122,3 +133,23 @@ def on_disk(tmp_path: Path) -> Callable[[TestCA, Issued], Files]:
         return files
 
     return write
+
+
+@pytest.fixture(scope="session")
+def signer(ca):
+    return ca.list_signing(ORG, "alb.mssante.test", "alb@mssante.test")
+
+
+@pytest.fixture(scope="session")
+def policy(ca):
+    return ListPolicy(bundle=load_bundle(ca.bundle_pem()))
+
+
+@pytest.fixture(scope="session")
+def signed(signer):
+    return sign_list(small(), signer)
+
+
+@pytest.fixture(scope="session")
+def real_size(signer):
+    return sign_tree(real_size_document(), signer)

@@ -10,10 +10,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lxml import etree
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
+from signxml.signer import XMLSigner
 
+from sandbox.trust import DomainList, ListEntry, parse_dn
 from sandbox.trust.identity import luhn_key
 from sandbox.trust.list_xml import NAMESPACE
 
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
+NS = f"{{{NAMESPACE}}}"
+DN_A = parse_dn("CN=mx1.a.mssante.test,OU=1119999993,O=A,ST=Aude (11),C=FR")
+DN_B = parse_dn("CN=mx1.b.mssante.test,OU=399999999900003,O=B,ST=Paris (75),C=FR")
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
 GENERATED = datetime(2026, 2, 28, 15, 42, 7, tzinfo=UTC)
 MULTIPLICITY = ((1, 3880), (2, 710), (3, 247), (4, 103), (5, 4))
 REPEATED = 21
@@ -96,3 +109,25 @@ def real_size_document() -> etree._Element:
     for again in range(REPEATED):
         entry(again, (again * 13) % len(names), again + 1)
     return root
+
+
+def small(generated=None):
+    entries = (
+        ListEntry(domain="a.mssante.test", certificate=DN_A, description="A", updated=T0),
+        ListEntry(domain="b.mssante.test", certificate=DN_B),
+    )
+    return DomainList((generated or datetime.now(UTC)).replace(microsecond=0), entries)
+
+
+def sign_tree(root, signer, **changes):
+    """Sign any tree as the list is signed, but for what a test changes."""
+    choices = {
+        "method": SignatureConstructionMethod.enveloped,
+        "signature_algorithm": SignatureMethod.RSA_SHA256,
+        "digest_algorithm": DigestAlgorithm.SHA256,
+        "c14n_algorithm": CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    }
+    made = XMLSigner(**(choices | changes)).sign(
+        root, key=signer.key_pem, cert=signer.certificate_pem.decode()
+    )
+    return etree.tostring(made, xml_declaration=True, encoding="UTF-8")

@@ -19,7 +19,7 @@ from sandbox.trust.issuing import certificate_pem
 from sandbox.trust.profiles import Marker, ProfileName
 
 from .conftest import ORG, free_port, now, run
-from .test_list import small
+from .lists import small
 
 ENTRY = "from sandbox.cli import main; main()"
 KEY = ("--key", KeyKind.P256.value)

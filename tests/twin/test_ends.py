@@ -20,6 +20,7 @@ from sandbox.observations.observations import Observations
 from sandbox.observations.schema import Cause
 from sandbox.twin.drive import Driven, Watch, drive
 from sandbox.twin.host import Hosted, Order, hosted
+from sandbox.twin.plan import plan_of
 from sandbox.twin.replay import Replayed, Wanted, replay_one
 from sandbox.twin.schedule import Schedule
 from tests.twin.small import schedules, write_scenario
@@ -69,7 +70,7 @@ def test_a_client_that_is_killed_is_told_and_what_it_saw_is_kept(
             killed.append(watch.processes[0])
             os.kill(watch.processes[0], signal.SIGKILL)
 
-    driven = drive(schedule.plan(host.sheet, "killed"), show=kill)
+    driven = drive(plan_of(schedule, host.sheet, "killed"), show=kill)
     assert killed
     assert driven.crashed == ["signal 9"]
     assert not driven.stopped
@@ -92,7 +93,7 @@ def test_clients_without_descriptors_say_so_and_blame_no_server(
         return original(*words, **options, preexec_fn=few)
 
     monkeypatch.setattr(subprocess, "Popen", limited)
-    driven = drive(schedule.plan(host.sheet, "few"))
+    driven = drive(plan_of(schedule, host.sheet, "few"))
     assert len(driven.crashed) == 1
     assert "ulimit -n 24" in driven.crashed[0]
     assert Cause.CONNECTION_LOST not in {c for e in driven.outcomes for c in e.failures}
@@ -200,7 +201,7 @@ def test_clients_whose_reader_is_gone_end_without_a_word(
 ) -> None:
     """The pipe that they write to is closed, as when whoever drives them is killed."""
     file = tmp_path / "plan.json"
-    file.write_text(json.dumps(asdict(schedule.plan(host.sheet, "orphan"))), encoding="utf-8")
+    file.write_text(json.dumps(asdict(plan_of(schedule, host.sheet, "orphan"))), encoding="utf-8")
     with subprocess.Popen(
         [sys.executable, "-m", "sandbox.clients.process", str(file)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

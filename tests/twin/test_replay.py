@@ -27,6 +27,7 @@ from sandbox.twin.checking import Checked, check_mailboxes, opened
 from sandbox.twin.drive import Driven, drive
 from sandbox.twin.host import Hosted, Order, hosted
 from sandbox.twin.observed import machine_seconds, observations_of
+from sandbox.twin.plan import plan_of
 from sandbox.twin.runs import predicted
 from sandbox.twin.schedule import Schedule
 from tests.twin.small import DESIGNS, schedules, write_scenario
@@ -80,7 +81,7 @@ def host(found: dict[str, Schedule], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def sides(host: Hosted, found: dict[str, Schedule]) -> dict[str, Side]:
     plans = {
-        name: each.plan(part_of(host.sheet, number, each), f"small-{name}")
+        name: plan_of(each, part_of(host.sheet, number, each), f"small-{name}")
         for number, (name, each) in enumerate(found.items())
     }
     with ThreadPoolExecutor(2) as pool:
@@ -186,7 +187,7 @@ def test_a_delay_is_in_both_executions(
     """Servers that wait, and a calibration of servers that wait: as much in either."""
     schedule = found["single-endpoint"]
     slowed(host, protocol="imap")
-    plan = schedule.plan(part_of(host.sheet, len(DESIGNS), schedule), EXTRA)
+    plan = plan_of(schedule, part_of(host.sheet, len(DESIGNS), schedule), EXTRA)
     driven = drive(plan)
     over = {"imap": [], "smtp": []}  # type: dict[str, list[float]]
     for each in driven.outcomes:

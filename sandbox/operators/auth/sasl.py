@@ -6,7 +6,6 @@ import base64
 import binascii
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Callable
 
 from sandbox.operators.model import (
@@ -26,6 +25,7 @@ MAX_PASSWORD = 255  # octets that a server has to take (RFC 4616 §2)
 MAX_TOKEN = 8_192
 _SEPARATOR = b"\x01"
 _B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 §2.1
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # the category Cc, all of it
 
 
 class UnknownMechanism(Exception):  # noqa: N818 - an answer to the client, not an accident
@@ -238,6 +238,6 @@ def _text(value: bytes, longest: int, what: str, *, empty: bool = False) -> str:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         raise MalformedError(f"{what}: not UTF-8") from None
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if _CONTROL.search(text):
         raise MalformedError(f"{what}: control characters are not taken")
     return text

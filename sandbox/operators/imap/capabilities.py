@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from functools import lru_cache
 
 from sandbox.operators.model import SaslName
 
@@ -35,7 +35,8 @@ _PASSWORDS = (SaslName.PLAIN, SaslName.LOGIN)
 ENABLED = {"CONDSTORE": "CONDSTORE", "IMAP4REV2": "IMAP4rev2", "UTF8=ACCEPT": "UTF8=ACCEPT"}
 
 
-def before_login(offered: Collection[SaslName], *, tls: bool) -> tuple[str, ...]:
+@lru_cache
+def before_login(offered: tuple[SaslName, ...], *, tls: bool) -> tuple[str, ...]:
     """Return what is offered to whoever has to log in; nobody does in clear."""
     if not tls:
         return (*ALWAYS, "LITERAL-", "STARTTLS", "LOGINDISABLED")
@@ -44,6 +45,7 @@ def before_login(offered: Collection[SaslName], *, tls: bool) -> tuple[str, ...]
     return (*ALWAYS, "LITERAL-", *methods, *login)
 
 
+@lru_cache
 def after_login(message_limit: int) -> tuple[str, ...]:
     """Return what is offered to who has logged in; a message has at most so many octets."""
     return (*ALWAYS, *EXTENSIONS, f"APPENDLIMIT={message_limit}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sandbox.trust.domain_list import normal_domain
 
@@ -22,6 +23,7 @@ class AddressError(ValueError):
     """Not an address; the text says why, without the address."""
 
 
+@lru_cache(maxsize=4_096)
 def read_path(text: str) -> tuple[str, str]:
     """Read `<path>` at the start of a text.
 

@@ -14,14 +14,17 @@ _PKI = "RFC 5280 §6; API MSS-IO : certificats IGC-Santé"
 _LIST = "API MSS-IO : liste des domaines autorisés, DNCertificatOperateur"
 _DENIED = (550, "5.7.1", "Relaying not authorized")
 _LATER = (451, "4.7.1", "Relaying not possible now, try again later")
+_OURS = (
+    "Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
+    "Present an operator's server certificate, from the Élémentaire Organisations authority.",
+)
 
 # fmt: off
 CERTIFICATE_UNREADABLE = mail_refusal(
     "relay-certificate-unreadable", _DENIED, _PKI,
     ("Le certificat de l'autre relais est illisible.",
      "The other relay's certificate cannot be read."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 CERTIFICATE_EXPIRED = mail_refusal(
     "relay-certificate-expired", _LATER, _PKI,
@@ -39,15 +42,13 @@ CERTIFICATE_UNTRUSTED = mail_refusal(
     "relay-certificate-untrusted", _DENIED, _PKI,
     ("Le certificat de l'autre relais ne remonte à aucune autorité connue.",
      "The other relay's certificate chains to no known authority."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 CERTIFICATE_WRONG_HIERARCHY = mail_refusal(
     "relay-certificate-wrong-hierarchy", _DENIED, _PKI,
     ("Le certificat de l'autre relais vient d'une autorité qui n'en délivre pas aux opérateurs.",
      "The other relay's certificate is from an authority that issues none to operators."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 CERTIFICATE_WRONG_USAGE = mail_refusal(
     "relay-certificate-wrong-usage", _DENIED, _PKI,
@@ -67,15 +68,13 @@ CERTIFICATE_WRONG_ENTITY = mail_refusal(
     "relay-certificate-wrong-entity", _DENIED, _PKI,
     ("Le certificat de l'autre relais est au nom d'une autre structure.",
      "The other relay's certificate is that of another structure."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 CERTIFICATE_UNKNOWN_ENTITY = mail_refusal(
     "relay-certificate-unknown-entity", _DENIED, _PKI,
     ("La structure du certificat de l'autre relais est inconnue.",
      "The structure of the other relay's certificate is unknown."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 CERTIFICATE_WRONG_ENVIRONMENT = mail_refusal(
     "relay-certificate-wrong-environment", _DENIED, _PKI,
@@ -104,8 +103,7 @@ CERTIFICATE_REVOCATION_UNKNOWN = mail_refusal(
 CERTIFICATE_MISSING = mail_refusal(
     "relay-certificate-missing", _DENIED, _PKI,
     ("L'autre relais n'a pas présenté de certificat.", "The other relay presented no certificate."),
-    ("Présenter un certificat serveur d'opérateur, de l'AC Élémentaire Organisations.",
-     "Present an operator's server certificate, from the Élémentaire Organisations authority."),
+    _OURS,
 )
 DN_UNLISTED = mail_refusal(
     "relay-dn-unlisted", _DENIED, _LIST,

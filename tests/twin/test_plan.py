@@ -7,18 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from sandbox.clients.plan import Intent, LoadPlan
-from sandbox.live.planning import plan_space
 from sandbox.messages.receipts import ERROR_CODES
 from sandbox.observations.schema import Phase
 from sandbox.simulation import fast
-from sandbox.space.loader import load_scenario
 from sandbox.space.methods import METHODS, Method
+from sandbox.twin.plan import plan_of
 from sandbox.twin.schedule import Schedule
-from sandbox.twin.subset import largest_operators
 from tests.simulation.engines import run_traced
 from tests.twin.small import DESIGNS, schedules, write_scenario
 
@@ -66,8 +63,8 @@ def sheet_for(schedule: Schedule) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plan_of(schedule: Schedule) -> LoadPlan:
-    return schedule.plan(sheet_for(schedule), "run")
+def planned(schedule: Schedule) -> LoadPlan:
+    return plan_of(schedule, sheet_for(schedule), "run")
 
 
 def chain(intent: Intent) -> Iterator[Intent]:
@@ -84,7 +81,7 @@ def test_sessions_start_when_the_simulation_starts_them(found: dict[str, Schedul
     started = sorted((int(r[3]), int(r[0]), KINDS[r[1]]) for r in rows if KINDS[r[1]] != "spawned")
     told = sorted(
         (round(each.at * NANOSECONDS), each.account, each.kind)
-        for each in plan_of(schedule).intents
+        for each in planned(schedule).intents
     )
     assert told == started
     assert len(told) > 30
@@ -92,7 +89,7 @@ def test_sessions_start_when_the_simulation_starts_them(found: dict[str, Schedul
 
 def test_people_take_the_time_that_the_simulation_draws(found: dict[str, Schedule]) -> None:
     schedule = found["single-endpoint"]
-    plan = plan_of(schedule)
+    plan = planned(schedule)
     methods = {each.number: each.method for each in plan.accounts}
     _, rows = run_traced(fast, schedule.model)
     person = {(int(r[0]), int(r[3])): int(r[9 + Phase.PERSON]) for r in rows if r[7] == 0}
@@ -113,7 +110,7 @@ def test_people_take_the_time_that_the_simulation_draws(found: dict[str, Schedul
 def test_the_simulation_sends_as_many_messages(found: dict[str, Schedule]) -> None:
     schedule = found["single-endpoint"]
     record, _ = run_traced(fast, schedule.model)
-    letters = [e.letter for i in plan_of(schedule).intents for e in chain(i) if e.letter]
+    letters = [e.letter for i in planned(schedule).intents for e in chain(i) if e.letter]
     relays = int(record.delivery[0])
     assert sum(len(each.recipients) for each in letters) <= relays  # one mailbox drawn twice: once
     assert sum(len(each.recipients) for each in letters) >= 0.8 * relays > 0
@@ -123,7 +120,7 @@ def test_applications_acknowledge_what_they_filed_and_people_what_they_read(
     found: dict[str, Schedule],
 ) -> None:
     """Who answers is what it is of; what it answers was sent to it, and asked for an answer."""
-    plan = plan_of(found["single-endpoint"])
+    plan = planned(found["single-endpoint"])
     methods = {each.number: each.method for each in plan.accounts}
     address = {each.number: each.address for each in plan.accounts}
     sent = {e.letter.number: e.letter for i in plan.intents for e in chain(i) if e.letter}
@@ -143,7 +140,7 @@ def test_applications_acknowledge_what_they_filed_and_people_what_they_read(
 
 def test_every_design_has_the_same_sessions(found: dict[str, Schedule]) -> None:
     told = {
-        name: [(i.at, i.kind, [asdict(r) for r in i.rounds]) for i in plan_of(each).intents]
+        name: [(i.at, i.kind, [asdict(r) for r in i.rounds]) for i in planned(each).intents]
         for name, each in found.items()
     }
     for name in DESIGNS[1:]:
@@ -152,13 +149,13 @@ def test_every_design_has_the_same_sessions(found: dict[str, Schedule]) -> None:
 
 def test_the_same_seed_gives_the_same_plan(path: Path, found: dict[str, Schedule]) -> None:
     again = schedules(path)["multi-endpoint"]
-    assert plan_of(again) == plan_of(found["multi-endpoint"])
+    assert planned(again) == planned(found["multi-endpoint"])
 
 
 def test_a_plan_survives_json(found: dict[str, Schedule]) -> None:
     import json
 
-    plan = plan_of(found["single-endpoint"])
+    plan = planned(found["single-endpoint"])
     assert LoadPlan.of(json.loads(json.dumps(asdict(plan)))) == plan
 
 
@@ -167,16 +164,7 @@ def test_accounts_are_of_one_access_each_except_those_of_robots(
 ) -> None:
     people = [
         each.address
-        for each in plan_of(found["single-endpoint"]).accounts
+        for each in planned(found["single-endpoint"]).accounts
         if not METHODS[each.method].client_certificate or each.method is Method.CPS
     ]
     assert len(people) == len(set(people))
-
-
-def test_the_operators_are_those_that_a_live_space_has(path: Path) -> None:
-    full = load_scenario(path)
-    live = plan_space(full, ("single-endpoint",), operators=2)
-    small = largest_operators(full, 2)
-    assert small.operators.names == tuple(each.label for each in live.operators)
-    weights = small.operators.mailboxes["liberal"]  # type: ignore[call-overload,index]
-    np.testing.assert_allclose(np.array(weights) / sum(weights), [0.6, 0.4])
