@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sandbox.space.errors import UserError
 
-__all__ = ["Placement", "confine", "cores_of", "place", "shared_out"]
+__all__ = ["Placement", "confine", "cores_of", "place", "placed", "shared_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ def place(pid: int, cores: tuple[int, ...]) -> None:
     """Have a process that has just started, and what it starts, work there; 0: this thread."""
     if cores:
         os.sched_setaffinity(pid, cores)
+
+
+@contextlib.contextmanager
+def placed(cores: tuple[int, ...]) -> Iterator[None]:
+    """Have this thread, and those that it starts, work there for the length of a `with` block."""
+    before = _there()
+    place(0, cores)
+    try:
+        yield
+    finally:
+        place(0, before)
 
 
 def confine(cores: int) -> None:

@@ -24,7 +24,7 @@ from sandbox.space.files import write_whole
 from sandbox.space.scenario import Scenario
 from sandbox.twin.calibration import Calibration
 from sandbox.twin.compared import FEW, GOALS, Figure, Level, Row
-from sandbox.twin.cores import Placement, cores_of, shared_out
+from sandbox.twin.cores import Placement, cores_of, placed, shared_out
 from sandbox.twin.drive import Watch
 from sandbox.twin.figures import write_figures, write_storms
 from sandbox.twin.pace import Paces, pace_watch
@@ -237,8 +237,11 @@ class _Pair:
     def _replayed(
         self, wanted: Wanted, schedule: Schedule, ground: Ground, **more: Any
     ) -> tuple[Replayed, Paces]:
-        """Replay with servers and clients on processors of their own, whose pace is watched."""
-        with pace_watch(self._cores) as watch:
+        """Replay with servers and clients on processors of their own, whose pace is watched.
+
+        Whoever drives it works where clients do.
+        """
+        with pace_watch(self._cores) as watch, placed(self._cores.clients):
             replayed = replay_one(
                 wanted, schedule, patience=TAIL, ground=ground, cores=self._cores, **more
             )

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sandbox.twin.calibration import Calibration
-from sandbox.twin.cores import Placement, place, shared_out
+from sandbox.twin.cores import Placement, place, placed, shared_out
 from sandbox.twin.pace import Pace, Paces, pace_watch
 from sandbox.twin.runs import Run, predicted
 from tests.twin.small import write_scenario
@@ -51,14 +51,14 @@ def test_without_a_note_nothing_is_known() -> None:
 def test_every_processor_is_watched_beside() -> None:
     cores = shared_out(1)
     with pace_watch(cores) as watch:
-        placed = {
+        found = {
             core: os.sched_getaffinity(each.process.pid)
             for core, each in watch.watchers.items()
             if core >= 0
         }
         paces = watch.paces()
-    assert set(placed) == {*cores.servers, *cores.clients}
-    assert all(where == {core} for core, where in placed.items())
+    assert set(found) == {*cores.servers, *cores.clients}
+    assert all(where == {core} for core, where in found.items())
     for each in (paces.servers, paces.clients):
         assert 0 < each.mean() < 1
     before = len(paces.servers.at)
@@ -141,3 +141,14 @@ def test_of_a_machine_whose_pace_nobody_knows_the_times_are_taken_as_they_are(pa
     slow = Paces(pace(1.25 * PACE), pace(PACE), 0.0)
     schedule = minutes(path, unknown)
     assert predicted(schedule, unknown, paces=slow).servers == predicted(schedule, unknown).servers
+
+
+@linux
+def test_who_drives_works_where_clients_do_for_so_long() -> None:
+    there = os.sched_getaffinity(0)
+    core = min(there)
+    with placed((core,)):
+        assert os.sched_getaffinity(0) == {core}
+    assert os.sched_getaffinity(0) == there
+    with placed(()):
+        assert os.sched_getaffinity(0) == there
