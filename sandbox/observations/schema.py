@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["Cause", "Phase", "Protocol", "Reason", "Words"]
+__all__ = ["SIMULATED", "Cause", "Phase", "Protocol", "Reason", "Words"]
 
 
 class Protocol(IntEnum):
@@ -50,6 +50,9 @@ class Cause(IntEnum):
     LIMITED = 16  # too many attempts
     MECHANISM = 17  # a mechanism that the endpoint does not offer
     CONNECTION_LOST = 18  # refused or cut: nobody listens there, or no longer
+
+
+SIMULATED = tuple(cause for cause in Cause if cause <= Cause.ADDRESS_LIMIT)
 
 
 class Words(NamedTuple):

@@ -1,6 +1,7 @@
 """Jakarta Mail as mail software: a script for `mss-sandbox check client`, by a few lines of Java.
 
-JARS is the folder of its libraries, CLASSES where `foreign/Mail.java` was compiled to.
+JARS is the folder of its libraries, CLASSES where `foreign/Mail.java` was compiled to, `mail.jar`.
+The first step leaves there what Java has loaded, as an archive that the others begin with.
 """
 
 import json
@@ -26,6 +27,12 @@ told = {
     **({"NOTIFY": "SUCCESS,FAILURE"} if "notify" in asked else {}),
     **({"END": "1"} if "end_of_exchange" in asked else {}),
 }  # fmt: skip
-path = f"{os.environ['CLASSES']}:{os.environ['JARS']}/*"
-words = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", path, "Mail"]
+folder = os.environ["CLASSES"]
+archive = f"{folder}/mail.jsa"
+kept = "SharedArchiveFile" if os.path.exists(archive) else "ArchiveClassesAtExit"  # noqa: PTH110
+path = f"{folder}/mail.jar:{os.environ['JARS']}/*"
+words = [
+    "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable",
+    f"-XX:{kept}={archive}", "-cp", path, "Mail",
+]  # fmt: skip
 os.execvpe("java", words, {**os.environ, **told})
