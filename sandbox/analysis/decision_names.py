@@ -16,7 +16,14 @@ from sandbox.analysis.wording import (
     unit,
 )
 from sandbox.decision.cases import ChoiceCase
-from sandbox.decision.features import BARRIERS, HOURS, SPREAD_HOURS, barrier_key
+from sandbox.decision.features import (
+    BARRIERS,
+    HOURS,
+    PREAUTH,
+    SPREAD_HOURS,
+    SPREAD_WORTH,
+    barrier_key,
+)
 from sandbox.decision.rules import Condition, Rule
 from sandbox.space.tables import inputs
 
@@ -48,15 +55,22 @@ SPREADING = Text("une mise en production ratée qui touche d'autres méthodes",
                  "a bad deployment that reaches other methods")  # fmt: skip
 REQUEST = Text("accès de personnes arrêtés par une demande de certificat",
                "people's accesses stopped by a certificate request")  # fmt: skip
-STOPPED: dict[str, Text] = {
-    barrier_key(other): text
+WORTH = Text("pour 1 000 € de supervision d'un point d'accès de plus ",
+             "for 1,000 euros of supervising one more endpoint ")  # fmt: skip
+# One barrier against another: what is stopped by this, and what by that.
+STOPPED: dict[str, tuple[Text, Text]] = {
+    barrier_key(other): (REQUEST, text)
     for other, text in zip(BARRIERS, (
         Text("ceux à l'hôte non réglable", "those whose host cannot be set"),
         Text("ceux sans nom du serveur (SNI)", "those that send no server name (SNI)"),
         Text("ceux au port non réglable", "those whose port cannot be set"),
         Text("ceux au port bloqué par le site", "those whose site blocks ports"),
     ), strict=True)
-}  # fmt: skip
+} | {PREAUTH: (
+    Text("logiciels applicatifs arrêtés là où PREAUTH s'impose (0 sans lui)",
+         "application software stopped where PREAUTH is imposed (0 without it)"),
+    Text("ceux qu'EXTERNAL arrêterait", "those that EXTERNAL would stop"),
+)}  # fmt: skip
 
 
 MONEY: dict[str, Text] = {
@@ -176,7 +190,7 @@ def condition_text(each: Condition) -> Text:
                    a=share[1])  # fmt: skip
     if each.key in STOPPED:
         return _against(each)
-    if each.key in HOURS or each.key == SPREAD_HOURS:
+    if each.key in HOURS or each.key in (SPREAD_HOURS, SPREAD_WORTH):
         return _lasting(each)
     row = inputs().get(each.key)
     what = unit(row.unit) if row else same("")
@@ -192,24 +206,26 @@ def condition_text(each: Condition) -> Text:
 def _against(each: Condition) -> Text:
     """Return by how many points one barrier stops more than another; below 0: fewer."""
     bound = signed(decimal(100 * each.value, 1), each.value)
+    this, other = STOPPED[each.key]
     if each.above:
         return say("{r} moins {o} : plus de {x} points", "{r} less {o}: more than {x} points",
-                   r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
+                   r=this, o=other, x=bound)  # fmt: skip
     return say("{r} moins {o} : au plus {x} points", "{r} less {o}: at most {x} points",
-               r=REQUEST, o=STOPPED[each.key], x=bound)  # fmt: skip
+               r=this, o=other, x=bound)  # fmt: skip
 
 
 def _lasting(each: Condition) -> Text:
-    """Return how long incidents of a kind last at an operator in a year."""
+    """Return how long incidents of a kind last at an operator in a year, and for what money."""
     what = INCIDENTS[HOURS[each.key]] if each.key in HOURS else SPREADING
+    money = WORTH if each.key == SPREAD_WORTH else same("")
     bound = decimal(each.value, 1)
     if each.above:
-        return say("plus de {x}{h}h par an chez un opérateur avec {i}",
-                   "more than {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
-                   )  # fmt: skip
-    return say("au plus {x}{h}h par an chez un opérateur avec {i}",
-               "at most {x}{h}h a year at an operator with {i}", x=bound, h=HARD, i=what
-               )  # fmt: skip
+        return say("plus de {x}{h}h par an {m}chez un opérateur avec {i}",
+                   "more than {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
+                   m=money)  # fmt: skip
+    return say("au plus {x}{h}h par an {m}chez un opérateur avec {i}",
+               "at most {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
+               m=money)  # fmt: skip
 
 
 def rule_text(rule: Rule | ChoiceCase) -> Text:

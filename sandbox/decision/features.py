@@ -4,7 +4,11 @@ The inputs themselves; what editors' products can do, weighed by their shares ("
 speak EXTERNAL"); and what the model makes of them where a threshold on one alone says little:
 
 - `incidents.KIND.hours`: hours a year that an operator's incidents of a kind last, frequency times
-  duration; `incidents.deployment.spread_hours`: of bad deployments that reach other methods;
+  duration; `incidents.deployment.spread_hours`: of bad deployments that reach other methods, and
+  `incidents.deployment.spread_hours_worth`: those for 1,000 euros that one more endpoint costs a
+  year, which is what keeping methods apart saves against what it costs;
+- `robot.stopped_preauth-external`: of application software, the share that the certificate alone
+  stops where the login policy has it over IMAP, less what EXTERNAL would, which STARTTLS leaves;
 - `people.request_fails-WHAT`: of people's accesses, the share that fails when it is asked for a
   certificate (those who show none themselves), less the share that another design stops: who can
   set no host or no port, sends no server name, sits behind a firewall. One barrier against
@@ -13,25 +17,36 @@ speak EXTERNAL"); and what the model makes of them where a threshold on one alon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.decision.factors import Factor, Values, scenario_at
-from sandbox.space.compatibility import mix_of
+from sandbox.space.compatibility import SUPPORT, mix_of
+from sandbox.space.designs import PROTOCOLS
 from sandbox.space.incidents import Incident
-from sandbox.space.methods import CAPABILITIES, METHODS
+from sandbox.space.login_policies import LoginPolicy
+from sandbox.space.methods import CAPABILITIES, METHODS, Method
 from sandbox.space.population import BalKind, expected_accesses
 from sandbox.space.scenario import Scenario
 
-__all__ = ["BARRIERS", "HOURS", "SPREAD_HOURS", "Label", "barrier_key", "features_of"]
+__all__ = [
+    "BARRIERS", "HOURS", "PREAUTH", "SPREAD_HOURS", "SPREAD_WORTH", "Label", "barrier_key",
+    "features_of",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Label = tuple[str, str]  # key, and the word of an input that is one
 HOURS = {f"incidents.{each}.hours": each for each in Incident}
 SPREAD_HOURS = "incidents.deployment.spread_hours"
+SPREAD_WORTH = f"{SPREAD_HOURS}_worth"
+PREAUTH = "robot.stopped_preauth-external"
+LEAST_PRICE = 1.0  # euros a year
+FIELDS = {feature: name for name, feature in CAPABILITIES.items()}
 REQUEST = "request_fails"
 BARRIERS = ("host_fixed", "no_sni", "port_fixed", "port_blocked")  # of other designs
 
@@ -56,7 +71,8 @@ def features_of(
             names.append((key, ""))
             columns.append(column.astype(np.float64))
     drawn = scenario_at(scenario, {k: v for k, v in values.items() if k not in words})
-    for key, column in (*_abilities(drawn), *_hours(drawn), *_barriers(drawn)):
+    told = (*_abilities(drawn), *_hours(drawn), *_barriers(drawn), *_preauth(drawn, values))
+    for key, column in told:
         if np.ndim(column):
             names.append((key, ""))
             columns.append(column)
@@ -75,7 +91,9 @@ def _hours(drawn: Scenario) -> Iterator[tuple[str, Any]]:
         facts = getattr(drawn.incidents, kind)
         yield key, facts.per_year * facts.minutes / 60
     bad = drawn.incidents.deployment
-    yield SPREAD_HOURS, bad.per_year * bad.minutes / 60 * drawn.incidents.spreads
+    spread = bad.per_year * bad.minutes / 60 * drawn.incidents.spreads
+    yield SPREAD_HOURS, spread
+    yield SPREAD_WORTH, 1000 * spread / np.maximum(drawn.costs.endpoint_year, LEAST_PRICE)
 
 
 def _barriers(drawn: Scenario) -> Iterator[tuple[str, Any]]:
@@ -99,3 +117,33 @@ def _barriers(drawn: Scenario) -> Iterator[tuple[str, Any]]:
                 stopped = {name: stopped[name] + mine * stops[name] for name in stopped}
     for other in BARRIERS:
         yield barrier_key(other), (stopped[REQUEST] - stopped[other]) / everybody
+
+
+def _preauth(drawn: Scenario, values: Values) -> Iterator[tuple[str, Any]]:
+    """Yield what the certificate alone stops beyond EXTERNAL, where the login policy is drawn."""
+    rule = values.get("login_policy")
+    if rule is None:
+        return
+    column: Any = 0.0
+    for name in dict.fromkeys(rule):
+        policy = drawn.policy(str(name))
+        gap = _able_robots(drawn, policy, "starttls") - _able_robots(drawn, policy, "implicit")
+        column = np.where(rule == name, gap, column)
+    yield PREAUTH, column
+
+
+def _able_robots(drawn: Scenario, policy: LoginPolicy, tls: str) -> Any:
+    """Return the share of application software that a policy lets in by certificate."""
+    design = drawn.design(drawn.compare[0])
+    found: Any = 0.0
+    for product in drawn.products.values():
+        if product.kind != "robot":
+            continue
+        able: Any = product.share
+        for protocol in PROTOCOLS:
+            endpoint = replace(design.endpoint(protocol, Method.CERTIFICATE), tls=tls)
+            ways = policy.ways(endpoint, Method.CERTIFICATE)
+            fields = [FIELDS[SUPPORT[protocol, way]] for way in ways]
+            able = able * (1.0 - math.prod(1.0 - getattr(product, field) for field in fields))
+        found = found + able
+    return found

@@ -3,9 +3,9 @@
 The tree is grown on what a reader can go and measure (`features`). Weights of the criteria are a
 reader's own, no facts: what a candidate loses is linear in them, so a leaf keeps the mean points of
 each candidate on each criterion, from which its choice follows under any weights; the one that is
-told is at equal weights, that is in expectation over all of them. So the tree is not grown for one
-choice of weights either: what its splits tell apart is who is within a point of the best under many
-weights at once, of which the first principal components say most.
+told is at equal weights, that is in expectation over all of them. So the tree is grown half for
+those, half for many weights at once: what its splits tell apart is who is within a point of the
+best, of which the first principal components say most.
 
 Where candidates tie, no map can tell which is best, and nobody need know: a choice within the
 margin is no error. The margin is what the least gaps that matter come to together
@@ -16,6 +16,7 @@ choice and beside a regression on every input, which no small map can beat.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ LEAVES = 12
 SIZES = (2, 4, 6, 8, 10, 12, 16, 24)  # leaves, of maps that are judged beside it
 LEAST_SHARE = 0.02  # of the draws in a leaf
 LEAST_GAIN = 0.002  # of the variance: a split that says less is not made
-GROWN_OVER = 64  # weights
+GROWN_OVER = 64  # weights, and as many times equal ones
 COMPONENTS = 12  # principal ones, of who is good under each of them
 POINT = 1.0
 EXACT = 1e-9
@@ -155,8 +156,9 @@ def _grown(features: Floats, points: Floats, leaves: int = max(SIZES)) -> Decisi
     """Return a tree of so many leaves, its best splits first."""
     from sklearn.tree import DecisionTreeRegressor
 
-    weights = weights_of(points.shape[2], GROWN_OVER, 0)
-    lost = points @ weights.T
+    criteria = points.shape[2]
+    equal = np.full((GROWN_OVER, criteria), 1 / criteria)
+    lost = points @ np.concatenate([weights_of(criteria, GROWN_OVER, 0), equal]).T
     good = (lost - lost.min(axis=1, keepdims=True) <= POINT).reshape(len(lost), -1)
     # Least squares on principal components is that on all of them, for a fifth of the time.
     told = good - good.mean(axis=0)
@@ -286,8 +288,9 @@ def grow(
         mine = right[other == leaf]
         rules.append(Rule(
             _merged(path), names[kept[0]], tuple(names[place] for place in kept[1:]),
-            float(mine[:, kept[0]].mean()) if len(mine) else float("nan"),
-            float(mine[:, kept].any(axis=1).mean()) if len(mine) else float("nan"),
+            # No fresh draw came here: not a number, but the same one, so that maps compare.
+            float(mine[:, kept[0]].mean()) if len(mine) else math.nan,
+            float(mine[:, kept].any(axis=1).mean()) if len(mine) else math.nan,
             float((other == leaf).mean()),
             tuple(tuple(row) for row in tables[leaf].tolist()), _turns(names, tables[leaf]),
         ))  # fmt: skip

@@ -2,7 +2,9 @@
 
 One working day of people and robots who can connect under every candidate. The sample is
 stratified by method: each has as many accesses, taken from a low-discrepancy sequence that is the
-same in every draw and under every candidate, and counts for as many as the space has. Nobody waits
+same in every draw and under every candidate, and counts for as many as the space has. The first
+coordinate of that sequence runs through populations, mailboxes and products, so that within a
+method each software has its share; strata of its own gain nothing (docs/decision.md). Nobody waits
 for anybody: servers are many, so that a sample has none of the graininess of a small share of a
 big server; what connections run out of is `room`. An access has a mailbox and an address of its
 own, so limits by mailbox and by address, which are the same under every design, are left out.

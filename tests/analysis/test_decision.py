@@ -126,6 +126,12 @@ def test_frames_hold_the_same_numbers(decided: Decision) -> None:
         (Condition("incidents.deployment.spread_hours", 2.06, above=True), (
          "more than 2.1\u00a0h a year at an operator with "
           "a bad deployment that reaches other methods")),
+        (Condition("incidents.deployment.spread_hours_worth", 6.84, above=False), (
+            "at most 6.8\u00a0h a year for 1,000 euros of supervising one more endpoint at an "
+            "operator with a bad deployment that reaches other methods")),
+        (Condition("robot.stopped_preauth-external", -0.08, above=True), (
+            "application software stopped where PREAUTH is imposed (0 without it) less those that "
+            "EXTERNAL would stop: more than \u22128.0 points")),
         (Condition("incidents.host.hours", 3.0, above=False),
          "at most 3.0\u00a0h a year at an operator with a host down"),
         (Condition("people.request_fails-host_fixed", 0.028, above=True), (

@@ -106,18 +106,15 @@ async def greeting(opened: MailDoor, host: str, context: ssl.SSLContext) -> str:
     return line
 
 
-def test_the_name_that_a_client_asks_for_picks_the_endpoint(
+async def test_the_name_that_a_client_asks_for_picks_the_endpoint(
     authority: tuple[TestCA, Path],
 ) -> None:
     _, folder = authority
 
-    async def work() -> None:
-        async with door(*(listener(folder, host, "implicit") for host in HOSTS)) as opened:
-            context = client_context(folder)
-            assert await greeting(opened, HOSTS[0], context) == "one TLSv1.3 nobody\n"
-            assert await greeting(opened, HOSTS[1], context) == "two TLSv1.3 nobody\n"
-
-    run(work)
+    async with door(*(listener(folder, host, "implicit") for host in HOSTS)) as opened:
+        context = client_context(folder)
+        assert await greeting(opened, HOSTS[0], context) == "one TLSv1.3 nobody\n"
+        assert await greeting(opened, HOSTS[1], context) == "two TLSv1.3 nobody\n"
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -135,77 +132,65 @@ def test_a_handshake_that_begins_before_we_are_ready_is_not_lost(
     run(work, loop)
 
 
-def test_a_client_certificate_reaches_the_channel(authority: tuple[TestCA, Path]) -> None:
+async def test_a_client_certificate_reaches_the_channel(authority: tuple[TestCA, Path]) -> None:
     _, folder = authority
 
-    async def work() -> None:
-        async with door(listener(folder, HOSTS[0], "implicit", "required")) as opened:
-            with_card = await greeting(opened, HOSTS[0], client_context(folder, card=True))
-            assert with_card == "one TLSv1.3 card\n"
-
-    run(work)
+    async with door(listener(folder, HOSTS[0], "implicit", "required")) as opened:
+        with_card = await greeting(opened, HOSTS[0], client_context(folder, card=True))
+        assert with_card == "one TLSv1.3 card\n"
 
 
-def test_starttls_keeps_the_connection_and_greets_again_over_tls(
+async def test_starttls_keeps_the_connection_and_greets_again_over_tls(
     authority: tuple[TestCA, Path],
 ) -> None:
     _, folder = authority
 
-    async def work() -> None:
-        async with door(listener(folder, HOSTS[0], "starttls")) as opened:
-            reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
-            assert await reader.readline() == b"one clear nobody\n"
-            writer.write(b"STARTTLS\n")
-            assert await reader.readline() == b"go\n"
-            await writer.start_tls(client_context(folder), server_hostname=HOSTS[0])
-            writer.write(b"hello\n")
-            assert await reader.readline() == b"one TLSv1.3 nobody\n"
-            assert await reader.readline() == b"hello\n"
-            writer.close()
-
-    run(work)
+    async with door(listener(folder, HOSTS[0], "starttls")) as opened:
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+        assert await reader.readline() == b"one clear nobody\n"
+        writer.write(b"STARTTLS\n")
+        assert await reader.readline() == b"go\n"
+        await writer.start_tls(client_context(folder), server_hostname=HOSTS[0])
+        writer.write(b"hello\n")
+        assert await reader.readline() == b"one TLSv1.3 nobody\n"
+        assert await reader.readline() == b"hello\n"
+        writer.close()
 
 
-def test_who_is_at_work_is_not_cut_for_a_newcomer(
+async def test_who_is_at_work_is_not_cut_for_a_newcomer(
     authority: tuple[TestCA, Path],
 ) -> None:
     _, folder = authority
 
-    async def work() -> None:
-        limits = DoorLimits(connections=2)
-        async with door(listener(folder, HOSTS[0], "starttls"), limits=limits) as opened:
-            kept = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(2)]
-            for reader, _ in kept:
-                await reader.readline()
-            for echo in Echo.here:
-                echo.arrival.working()
-            reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
-            with contextlib.suppress(ConnectionError):
-                assert await reader.read() == b""
-            writer.close()
-            kept[0][1].write(b"still here\n")
-            assert await kept[0][0].readline() == b"still here\n"
-            for _, each in kept:
-                each.close()
-
-    run(work)
+    limits = DoorLimits(connections=2)
+    async with door(listener(folder, HOSTS[0], "starttls"), limits=limits) as opened:
+        kept = [await asyncio.open_connection("127.0.0.1", opened.port) for _ in range(2)]
+        for reader, _ in kept:
+            await reader.readline()
+        for echo in Echo.here:
+            echo.arrival.working()
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        kept[0][1].write(b"still here\n")
+        assert await kept[0][0].readline() == b"still here\n"
+        for _, each in kept:
+            each.close()
 
 
-def test_a_handshake_that_never_ends_is_cut(authority: tuple[TestCA, Path]) -> None:
+async def test_a_handshake_that_never_ends_is_cut(authority: tuple[TestCA, Path]) -> None:
     _, folder = authority
 
-    async def work() -> None:
-        limits = DoorLimits(handshake_seconds=0.2)
-        async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
-            reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
-            with contextlib.suppress(ConnectionError):
-                assert await reader.read() == b""
-            writer.close()
-            assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
-            while opened.connections:
-                await asyncio.sleep(0.01)
-
-    run(work)
+    limits = DoorLimits(handshake_seconds=0.2)
+    async with door(listener(folder, HOSTS[0], "implicit"), limits=limits) as opened:
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        assert await greeting(opened, HOSTS[0], client_context(folder)) != ""
+        while opened.connections:
+            await asyncio.sleep(0.01)
 
 
 RECORD = b"\x16\x03\x01"  # what a TLS handshake begins with

@@ -42,3 +42,8 @@ def psc(started: Running) -> Running:
     """Return a provider that a module has started, as new."""
     reset(started)
     return started
+
+
+@pytest.fixture(autouse=True)
+def no_task_left() -> None:
+    """See `tests.operators.conftest`."""

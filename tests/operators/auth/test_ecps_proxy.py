@@ -88,36 +88,27 @@ def rejected(outcome: Accepted | Rejected) -> Rejected:
     return outcome
 
 
-def test_the_holder_who_approves_acts_under_his_own_identity(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            outcome = await op.login()
-            assert isinstance(outcome, Accepted)
-            assert outcome.actor == DOCTOR_HERE.actor(Method.ECPS)
-            assert outcome.actor.expires_at is None
-
-    run(body())
+async def test_the_holder_who_approves_acts_under_his_own_identity(psc: Running):
+    async with operator(psc) as op:
+        outcome = await op.login()
+        assert isinstance(outcome, Accepted)
+        assert outcome.actor == DOCTOR_HERE.actor(Method.ECPS)
+        assert outcome.actor.expires_at is None
 
 
-def test_the_wait_is_split_into_the_persons_time_and_the_back_ends(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            outcome = await op.login()
-            assert outcome.person == pytest.approx(8.0, abs=1.0)
-            # In virtual time answers take none: what is left is at most one polling interval.
-            assert 0.0 <= outcome.backend <= 1.0
-
-    run(body())
+async def test_the_wait_is_split_into_the_persons_time_and_the_back_ends(psc: Running):
+    async with operator(psc) as op:
+        outcome = await op.login()
+        assert outcome.person == pytest.approx(8.0, abs=1.0)
+        # In virtual time answers take none: what is left is at most one polling interval.
+        assert 0.0 <= outcome.backend <= 1.0
 
 
-def test_the_number_to_compare_is_in_the_journal(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            await op.login()
-            (noted,) = [e for e in op.journal.since() if e["event"] == "ciba-request"]
-            assert noted["binding_message"] == psc.provider.requests.of(DOCTOR)[0].binding_message
-
-    run(body())
+async def test_the_number_to_compare_is_in_the_journal(psc: Running):
+    async with operator(psc) as op:
+        await op.login()
+        (noted,) = [e for e in op.journal.since() if e["event"] == "ciba-request"]
+        assert noted["binding_message"] == psc.provider.requests.of(DOCTOR)[0].binding_message
 
 
 @pytest.mark.parametrize(
@@ -129,185 +120,146 @@ def test_the_number_to_compare_is_in_the_journal(psc: Running):
     ],
     ids=["refuses", "never answers", "out of network"],
 )
-def test_without_an_approval_nobody_enters(
+async def test_without_an_approval_nobody_enters(
     psc: Running, behaviour: Behaviour, rule: str, cause: Cause
 ):
     psc.provider.devices.behaviour = behaviour
 
-    async def body() -> None:
-        async with operator(psc) as op:
-            outcome = rejected(await op.login())
-            assert (outcome.refusal.name, outcome.refusal.cause) == (rule, cause)
-            # The wire says the same as for a wrong password.
-            assert outcome.refusal.answer is LoginAnswer.CREDENTIALS
-            assert outcome.person > 0
-
-    run(body())
+    async with operator(psc) as op:
+        outcome = rejected(await op.login())
+        assert (outcome.refusal.name, outcome.refusal.cause) == (rule, cause)
+        # The wire says the same as for a wrong password.
+        assert outcome.refusal.answer is LoginAnswer.CREDENTIALS
+        assert outcome.person > 0
 
 
-def test_the_operator_does_not_hold_longer_than_it_says(psc: Running):
+async def test_the_operator_does_not_hold_longer_than_it_says(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="manual")
 
-    async def body() -> None:
-        async with operator(psc, hold=40.0) as op:
-            outcome = rejected(await op.login())
-            assert outcome.refusal.cause is Cause.CLIENT_TIMEOUT
-            assert outcome.person + outcome.backend <= 40.0
-
-    run(body())
+    async with operator(psc, hold=40.0) as op:
+        outcome = rejected(await op.login())
+        assert outcome.refusal.cause is Cause.CLIENT_TIMEOUT
+        assert outcome.person + outcome.backend <= 40.0
 
 
 @pytest.mark.parametrize("point", ["discovery", "backchannel", "token", "jwks"])
-def test_a_provider_that_is_down_is_a_temporary_failure(psc: Running, point: str):
+async def test_a_provider_that_is_down_is_a_temporary_failure(psc: Running, point: str):
     faulty(psc, "unavailable", point=point)
 
-    async def body() -> None:
-        async with operator(psc) as op:
-            outcome = rejected(await op.login())
-            assert outcome.refusal.answer is LoginAnswer.UNAVAILABLE
-            assert outcome.refusal.cause is Cause.BACKEND_DOWN
-
-    run(body())
+    async with operator(psc) as op:
+        outcome = rejected(await op.login())
+        assert outcome.refusal.answer is LoginAnswer.UNAVAILABLE
+        assert outcome.refusal.cause is Cause.BACKEND_DOWN
 
 
-def test_a_silent_provider_is_given_up_in_bounded_time(psc: Running):
+async def test_a_silent_provider_is_given_up_in_bounded_time(psc: Running):
     faulty(psc, "silence", point="backchannel", seconds=0.6)
 
-    async def body() -> None:
-        async with operator(psc, timeout=0.1) as op:
-            async with asyncio.timeout(5):
-                outcome = rejected(await op.login())
-            assert outcome.refusal.name == "psc-unreachable"
-
-    run(body())
+    async with operator(psc, timeout=0.1) as op:
+        async with asyncio.timeout(5):
+            outcome = rejected(await op.login())
+        assert outcome.refusal.name == "psc-unreachable"
 
 
-def test_an_answer_that_cannot_be_believed_opens_nothing(psc: Running):
+async def test_an_answer_that_cannot_be_believed_opens_nothing(psc: Running):
     faulty(psc, "id_bad_signature", point="token")
 
-    async def body() -> None:
-        async with operator(psc) as op:
-            assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
-            # Nor is it an approval that a next connection could share.
-            assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
-
-    run(body())
+    async with operator(psc) as op:
+        assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
+        # Nor is it an approval that a next connection could share.
+        assert rejected(await op.login()).refusal.cause is Cause.TOKEN_REFUSED
 
 
 # --- several connections ------------------------------------------------------------------------
 
 
-def test_five_connections_ring_once(psc: Running):
+async def test_five_connections_ring_once(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="manual")
 
-    async def body() -> None:
-        held = Held(psc)
-        async with operator(psc, held.timing) as op:
-            logins = [op.start() for _ in range(5)]
-            await until(lambda: held.waits == 1)
-            psc.approve(DOCTOR)
-            held.step()
-            outcomes = await asyncio.gather(*logins)
-            assert all(isinstance(outcome, Accepted) for outcome in outcomes)
-            assert op.rings() == 1
-
-    run(body())
+    held = Held(psc)
+    async with operator(psc, held.timing) as op:
+        logins = [op.start() for _ in range(5)]
+        await until(lambda: held.waits == 1)
+        psc.approve(DOCTOR)
+        held.step()
+        outcomes = await asyncio.gather(*logins)
+        assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+        assert op.rings() == 1
 
 
-def test_a_connection_after_the_approval_does_not_wait(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            await op.login()
-            outcome = await op.login()
-            assert isinstance(outcome, Accepted)
-            assert (outcome.backend, outcome.person, op.rings()) == (0.0, 0.0, 1)
-
-    run(body())
+async def test_a_connection_after_the_approval_does_not_wait(psc: Running):
+    async with operator(psc) as op:
+        await op.login()
+        outcome = await op.login()
+        assert isinstance(outcome, Accepted)
+        assert (outcome.backend, outcome.person, op.rings()) == (0.0, 0.0, 1)
 
 
-def test_a_connection_that_joins_waits_only_from_its_own_start(psc: Running):
+async def test_a_connection_that_joins_waits_only_from_its_own_start(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="manual")
 
-    async def body() -> None:
-        held = Held(psc)
-        async with operator(psc, held.timing) as op:
-            first = op.start()
-            await until(lambda: held.waits == 1)
-            for count in (2, 3, 4):
-                held.step()
-                await until(lambda count=count: held.waits == count)
-            second = op.start()
-            await asyncio.sleep(0)
-            psc.approve(DOCTOR)
+    held = Held(psc)
+    async with operator(psc, held.timing) as op:
+        first = op.start()
+        await until(lambda: held.waits == 1)
+        for count in (2, 3, 4):
             held.step()
-            early, late = await asyncio.gather(first, second)
-            assert early.person > 3.0
-            # Approved as soon as it had joined: the rest of its wait was for the next poll.
-            assert late.person <= 0.6
-            assert late.person + late.backend == pytest.approx(1.0)
-
-    run(body())
-
-
-def test_the_approval_is_asked_again_when_its_time_is_over(psc: Running):
-    async def body() -> None:
-        async with operator(psc, shared=300.0) as op:
-            await op.login()
-            psc.advance(301.0)
-            await op.login()
-            assert op.rings() == 2
-
-    run(body())
+            await until(lambda count=count: held.waits == count)
+        second = op.start()
+        await asyncio.sleep(0)
+        psc.approve(DOCTOR)
+        held.step()
+        early, late = await asyncio.gather(first, second)
+        assert early.person > 3.0
+        # Approved as soon as it had joined: the rest of its wait was for the next poll.
+        assert late.person <= 0.6
+        assert late.person + late.backend == pytest.approx(1.0)
 
 
-def test_another_address_rings_again(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            await op.login(client="127.0.0.9")
-            await op.login(client="127.0.0.10")
-            assert op.rings() == 2
-
-    run(body())
+async def test_the_approval_is_asked_again_when_its_time_is_over(psc: Running):
+    async with operator(psc, shared=300.0) as op:
+        await op.login()
+        psc.advance(301.0)
+        await op.login()
+        assert op.rings() == 2
 
 
-def test_two_holders_of_one_mailbox_are_each_asked(psc: Running):
-    async def body() -> None:
-        async with operator(psc) as op:
-            doctor = await op.login(DOCTOR_HERE)
-            pharmacist = await op.login(PHARMACIST_HERE)
-            assert isinstance(doctor, Accepted)
-            assert isinstance(pharmacist, Accepted)
-            assert pharmacist.actor.identity == PHARMACIST
-            assert (op.rings(DOCTOR), op.rings(PHARMACIST)) == (1, 1)
-
-    run(body())
+async def test_another_address_rings_again(psc: Running):
+    async with operator(psc) as op:
+        await op.login(client="127.0.0.9")
+        await op.login(client="127.0.0.10")
+        assert op.rings() == 2
 
 
-def test_a_refusal_rings_once_for_software_that_tries_all_it_knows(psc: Running):
+async def test_two_holders_of_one_mailbox_are_each_asked(psc: Running):
+    async with operator(psc) as op:
+        doctor = await op.login(DOCTOR_HERE)
+        pharmacist = await op.login(PHARMACIST_HERE)
+        assert isinstance(doctor, Accepted)
+        assert isinstance(pharmacist, Accepted)
+        assert pharmacist.actor.identity == PHARMACIST
+        assert (op.rings(DOCTOR), op.rings(PHARMACIST)) == (1, 1)
+
+
+async def test_a_refusal_rings_once_for_software_that_tries_all_it_knows(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="refuse", delay=1)
 
-    async def body() -> None:
-        async with operator(psc) as op:
-            first, *others = [rejected(await op.login()) for _ in range(6)]
-            assert {each.refusal for each in others} == {first.refusal}
-            assert [each.person for each in others] == [0.0] * 5
-            assert op.rings() == 1
-
-    run(body())
+    async with operator(psc) as op:
+        first, *others = [rejected(await op.login()) for _ in range(6)]
+        assert {each.refusal for each in others} == {first.refusal}
+        assert [each.person for each in others] == [0.0] * 5
+        assert op.rings() == 1
 
 
-def test_after_a_refusal_a_person_who_tries_again_is_asked_again(psc: Running):
+async def test_after_a_refusal_a_person_who_tries_again_is_asked_again(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="refuse", delay=1)
 
-    async def body() -> None:
-        timing = virtual(psc)
-        async with operator(psc, timing) as op:
-            rejected(await op.login())
-            psc.provider.devices.behaviour = Behaviour(kind="approve", delay=1)
-            await timing.sleep(QUIET)
-            assert isinstance(await op.login(), Accepted)
-
-    run(body())
+    timing = virtual(psc)
+    async with operator(psc, timing) as op:
+        rejected(await op.login())
+        psc.provider.devices.behaviour = Behaviour(kind="approve", delay=1)
+        await timing.sleep(QUIET)
+        assert isinstance(await op.login(), Accepted)
 
 
 def test_a_client_that_leaves_stops_the_polls(psc: Running):
@@ -332,34 +284,28 @@ def test_a_client_that_leaves_stops_the_polls(psc: Running):
     assert polls(psc) == 1
 
 
-def test_one_of_two_clients_that_leaves_disturbs_nobody(psc: Running):
+async def test_one_of_two_clients_that_leaves_disturbs_nobody(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="manual")
 
-    async def body() -> None:
-        held = Held(psc)
-        async with operator(psc, held.timing) as op:
-            first, second = op.start(), op.start()
-            await until(lambda: held.waits == 1)
-            first.cancel()
-            await asyncio.wait([first])
-            psc.approve(DOCTOR)
-            held.step()
-            assert isinstance(await second, Accepted)
-
-    run(body())
+    held = Held(psc)
+    async with operator(psc, held.timing) as op:
+        first, second = op.start(), op.start()
+        await until(lambda: held.waits == 1)
+        first.cancel()
+        await asyncio.wait([first])
+        psc.approve(DOCTOR)
+        held.step()
+        assert isinstance(await second, Accepted)
 
 
-def test_a_person_is_not_rung_from_everywhere_at_once(psc: Running):
+async def test_a_person_is_not_rung_from_everywhere_at_once(psc: Running):
     psc.provider.devices.behaviour = Behaviour(kind="manual")
 
-    async def body() -> None:
-        held = Held(psc)
-        async with operator(psc, held.timing, limits=ApprovalLimits(requests_per_account=1)) as op:
-            waiting = op.start(client="127.0.0.9")
-            await until(lambda: held.waits == 1)
-            outcome = rejected(await op.login(client="127.0.0.10"))
-            assert outcome.refusal.answer is LoginAnswer.LIMITED
-            waiting.cancel()
-            await asyncio.wait([waiting])
-
-    run(body())
+    held = Held(psc)
+    async with operator(psc, held.timing, limits=ApprovalLimits(requests_per_account=1)) as op:
+        waiting = op.start(client="127.0.0.9")
+        await until(lambda: held.waits == 1)
+        outcome = rejected(await op.login(client="127.0.0.10"))
+        assert outcome.refusal.answer is LoginAnswer.LIMITED
+        waiting.cancel()
+        await asyncio.wait([waiting])

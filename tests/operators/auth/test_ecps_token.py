@@ -281,20 +281,17 @@ def test_an_algorithm_outside_the_list_is_refused(psc: Running):
     assert refused(run(body())).refusal.name == "token-unreadable"
 
 
-def test_new_keys_are_fetched_when_a_token_names_them(psc: Running):
-    async def body() -> None:
-        timing = virtual(psc)
-        async with client_of(psc, timing) as client:
-            verifier = TokenLogin(client, POLICIES["jwks"], Journal(), timing=timing)
-            for _ in range(3):
-                credentials = TokenCredentials(
-                    mechanism=SaslName.XOAUTH2, user=MAILBOX, token=issue(psc)["access_token"]
-                )
-                outcome = await verifier.verify(credentials, channel(), admit)
-                assert isinstance(outcome, Accepted)
-                psc.provider.rotate_keys()
-
-    run(body())
+async def test_new_keys_are_fetched_when_a_token_names_them(psc: Running):
+    timing = virtual(psc)
+    async with client_of(psc, timing) as client:
+        verifier = TokenLogin(client, POLICIES["jwks"], Journal(), timing=timing)
+        for _ in range(3):
+            credentials = TokenCredentials(
+                mechanism=SaslName.XOAUTH2, user=MAILBOX, token=issue(psc)["access_token"]
+            )
+            outcome = await verifier.verify(credentials, channel(), admit)
+            assert isinstance(outcome, Accepted)
+            psc.provider.rotate_keys()
 
 
 # --- the challenge ------------------------------------------------------------------------------

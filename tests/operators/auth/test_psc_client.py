@@ -282,30 +282,24 @@ def test_a_provider_that_stays_down_is_given_up_after_a_few_polls(psc: Running, 
                for event in psc.provider.events.since(0)) == 3  # fmt: skip
 
 
-def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
+async def test_a_closed_port_is_a_temporary_failure_at_once(psc: Running):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     asked = replace(registration(psc), issuer=f"https://localhost:{port}/auth")
 
-    async def body() -> None:
-        async with PscClient(asked, client_context(Path(psc.files.ca)), timeout=5) as client:
-            with pytest.raises(PscError) as caught:
-                await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.refusal.name == "psc-unreachable"
-
-    run(body())
+    async with PscClient(asked, client_context(Path(psc.files.ca)), timeout=5) as client:
+        with pytest.raises(PscError) as caught:
+            await client.approval(DOCTOR, hold=180.0)
+        assert caught.value.refusal.name == "psc-unreachable"
 
 
-def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_path: Path):
+async def test_a_certificate_of_another_authority_is_not_believed(psc: Running, tmp_path: Path):
     stranger = client_context(psc_files(tmp_path).ca)
 
-    async def body() -> None:
-        async with PscClient(registration(psc), stranger, timeout=5) as client:
-            with pytest.raises(PscError) as caught:
-                await client.approval(DOCTOR, hold=180.0)
-            assert caught.value.refusal.name == "psc-unreachable"
-
-    run(body())
+    async with PscClient(registration(psc), stranger, timeout=5) as client:
+        with pytest.raises(PscError) as caught:
+            await client.approval(DOCTOR, hold=180.0)
+        assert caught.value.refusal.name == "psc-unreachable"
 
 
 def test_tls_is_version_1_2_or_later(psc: Running):
@@ -325,7 +319,7 @@ def test_an_answer_without_end_is_cut(psc: Running, monkeypatch: pytest.MonkeyPa
     assert refusal(psc).refusal.name == "psc-misbehaves"
 
 
-def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
+async def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
     """Each byte comes in time; the answer never does."""
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -337,20 +331,17 @@ def test_an_answer_that_trickles_is_cut_at_the_time_out(psc: Running):
                 await writer.drain()
                 await asyncio.sleep(0.02)
 
-    async def body() -> None:
-        context = server_context(psc.files.chain, psc.files.key)
-        server = await asyncio.start_server(trickle, "127.0.0.1", 0, ssl=context)
-        port = server.sockets[0].getsockname()[1]
-        asked = replace(registration(psc), issuer=f"https://localhost:{port}")
-        trust = client_context(Path(psc.files.ca))
-        async with server, PscClient(asked, trust, timeout=0.2) as client:
-            with pytest.raises(PscError) as caught:
-                async with asyncio.timeout(5):
-                    await client.introspect("a token")
-            assert caught.value.refusal.name == "psc-unreachable"
-        await until(lambda: len(asyncio.all_tasks()) == 1)
-
-    run(body())
+    context = server_context(psc.files.chain, psc.files.key)
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    asked = replace(registration(psc), issuer=f"https://localhost:{port}")
+    trust = client_context(Path(psc.files.ca))
+    async with server, PscClient(asked, trust, timeout=0.2) as client:
+        with pytest.raises(PscError) as caught:
+            async with asyncio.timeout(5):
+                await client.introspect("a token")
+        assert caught.value.refusal.name == "psc-unreachable"
+    await until(lambda: len(asyncio.all_tasks()) == 1)
 
 
 def test_ten_clients_at_once_fetch_discovery_and_keys_once(psc: Running):
@@ -383,19 +374,16 @@ def test_an_unknown_kid_makes_one_fetch_for_a_while(psc: Running):
     assert len(fetched) == 2  # the first keys, and one refresh
 
 
-def test_known_keys_serve_on_while_the_provider_is_down(psc: Running):
+async def test_known_keys_serve_on_while_the_provider_is_down(psc: Running):
     token = psc.provider.ring.sign({"iss": psc.issuer}, "RS256")
     now = [0.0]
     timing = Timing(psc.provider.now, lambda: now[0], virtual(psc).sleep)
 
-    async def body() -> None:
-        async with client_of(psc, timing) as client:
-            await client.signed_claims(token, ("RS256",))
-            faulty(psc, "unavailable", point="jwks")
-            now[0] = psc_http.KEYS_LIFE + 1
-            assert (await client.signed_claims(token, ("RS256",)))["iss"] == psc.issuer
-
-    run(body())
+    async with client_of(psc, timing) as client:
+        await client.signed_claims(token, ("RS256",))
+        faulty(psc, "unavailable", point="jwks")
+        now[0] = psc_http.KEYS_LIFE + 1
+        assert (await client.signed_claims(token, ("RS256",)))["iss"] == psc.issuer
 
 
 def test_a_request_never_shows_its_secret_id(psc: Running):

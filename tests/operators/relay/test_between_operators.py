@@ -22,7 +22,7 @@ from sandbox.operators.smtp import RelayServer
 from sandbox.operators.store import MailStore
 from sandbox.trust import DN, CertificateChecker, RevocationStatus, load_bundle
 
-from .rig import ANNE, BOB, CARL, CONTENT, HOST, OTHER, Pki, Rig, Watching, rig, run, until
+from .rig import ANNE, BOB, CARL, CONTENT, HOST, OTHER, Pki, Rig, Watching, rig, until
 
 
 @dataclass
@@ -79,97 +79,83 @@ async def operators(
             await store.close()
 
 
-def test_mail_reaches_the_mailbox_at_the_other_operator(pki: Pki, tmp_path: Path) -> None:
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-            await here.send(BOB)
-            await here.empty()
-            (received,) = there.inbox()
-            assert received.startswith(b"Return-Path: <anne@op1.mssante.test>\r\nReceived: from ")
-            assert received.endswith(CONTENT)
-            (seen,) = there.watching.deliveries
-            assert (seen.mailbox, seen.relayed) == (BOB, True)
-
-    run(work)
+async def test_mail_reaches_the_mailbox_at_the_other_operator(pki: Pki, tmp_path: Path) -> None:
+    async with operators(pki, tmp_path) as (here, there):
+        await here.send(BOB)
+        await here.empty()
+        (received,) = there.inbox()
+        assert received.startswith(b"Return-Path: <anne@op1.mssante.test>\r\nReceived: from ")
+        assert received.endswith(CONTENT)
+        (seen,) = there.watching.deliveries
+        assert (seen.mailbox, seen.relayed) == (BOB, True)
 
 
-def test_a_crash_between_their_250_and_our_record_delivers_once(pki: Pki, tmp_path: Path) -> None:
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-
-            async def crash(**_: object) -> None:
-                await asyncio.Event().wait()
-
-            here.store.settle = crash
-            await here.send(BOB)
-            await until(there.inbox)
-            await until(lambda: here.runner._records)
-            for record in tuple(here.runner._records):
-                record.cancel()
-            await asyncio.gather(*here.runner._records, return_exceptions=True)
-            await here.stop()
-            await here.start()
-            await here.empty()
-            assert len(there.inbox()) == 1
-            assert [e["event"] for e in there.journal.since() if "queue_id" in e] == [
-                "accepted", "repeated",
-            ]  # fmt: skip
-
-    run(work)
-
-
-def test_a_mailbox_that_is_not_there_comes_back_and_the_others_get_theirs(
+async def test_a_crash_between_their_250_and_our_record_delivers_once(
     pki: Pki, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-            await here.send(BOB, CARL)
-            notice = await here.notice()
-            assert f"Final-Recipient: rfc822; {CARL}".encode() in notice
-            assert b"\r\nStatus: 5.1.1\r\n" in notice
-            await until(there.inbox)
+    async with operators(pki, tmp_path) as (here, there):
 
-    run(work)
+        async def crash(**_: object) -> None:
+            await asyncio.Event().wait()
 
-
-def test_a_notification_is_taken_by_the_other_operator(pki: Pki, tmp_path: Path) -> None:
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-            await here.send("x@null.mssante.test", sender=BOB)
-            await here.empty()
-            (received,) = there.inbox()
-            assert received.startswith(b"Return-Path: <>\r\n")
-            assert b"\r\nAction: failed\r\n" in received
-
-    run(work)
+        here.store.settle = crash
+        await here.send(BOB)
+        await until(there.inbox)
+        await until(lambda: here.runner._records)
+        for record in tuple(here.runner._records):
+            record.cancel()
+        await asyncio.gather(*here.runner._records, return_exceptions=True)
+        await here.stop()
+        await here.start()
+        await here.empty()
+        assert len(there.inbox()) == 1
+        assert [e["event"] for e in there.journal.since() if "queue_id" in e] == [
+            "accepted", "repeated",
+        ]  # fmt: skip
 
 
-def test_an_international_address_is_relayed(pki: Pki, tmp_path: Path) -> None:
+async def test_a_mailbox_that_is_not_there_comes_back_and_the_others_get_theirs(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async with operators(pki, tmp_path) as (here, there):
+        await here.send(BOB, CARL)
+        notice = await here.notice()
+        assert f"Final-Recipient: rfc822; {CARL}".encode() in notice
+        assert b"\r\nStatus: 5.1.1\r\n" in notice
+        await until(there.inbox)
+
+
+async def test_a_notification_is_taken_by_the_other_operator(pki: Pki, tmp_path: Path) -> None:
+    async with operators(pki, tmp_path) as (here, there):
+        await here.send("x@null.mssante.test", sender=BOB)
+        await here.empty()
+        (received,) = there.inbox()
+        assert received.startswith(b"Return-Path: <>\r\n")
+        assert b"\r\nAction: failed\r\n" in received
+
+
+async def test_an_international_address_is_relayed(pki: Pki, tmp_path: Path) -> None:
     hélène = "hélène@op2.mssante.test"
 
-    async def work() -> None:
-        async with operators(pki, tmp_path, mailboxes=(hélène,)) as (here, there):
-            await here.send(hélène, smtputf8=True)
-            await here.empty()
-            assert here.inbox() == []
-            assert len(there.inbox(hélène)) == 1
-
-    run(work)
+    async with operators(pki, tmp_path, mailboxes=(hélène,)) as (here, there):
+        await here.send(hélène, smtputf8=True)
+        await here.empty()
+        assert here.inbox() == []
+        assert len(there.inbox(hélène)) == 1
 
 
-def test_a_sender_of_another_operators_domain_is_refused_there(pki: Pki, tmp_path: Path) -> None:
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-            forged = CONTENT.replace(ANNE.encode(), b"zoe@op2.mssante.test")
-            await here.send(BOB, content=forged)
-            assert b"\r\nStatus: 5.7.1\r\n" in await here.notice()
-            assert there.inbox() == []
-
-    run(work)
+async def test_a_sender_of_another_operators_domain_is_refused_there(
+    pki: Pki, tmp_path: Path
+) -> None:
+    async with operators(pki, tmp_path) as (here, there):
+        forged = CONTENT.replace(ANNE.encode(), b"zoe@op2.mssante.test")
+        await here.send(BOB, content=forged)
+        assert b"\r\nStatus: 5.7.1\r\n" in await here.notice()
+        assert there.inbox() == []
 
 
 @pytest.mark.parametrize("fault", ["unlisted", "revoked"])
-def test_an_operator_that_may_not_relay_is_refused_and_its_users_are_told(
+async def test_an_operator_that_may_not_relay_is_refused_and_its_users_are_told(
     tmp_path: Path, fault: str
 ) -> None:
     pki = Pki(tmp_path / "pki")
@@ -178,15 +164,12 @@ def test_an_operator_that_may_not_relay_is_refused_and_its_users_are_told(
     else:
         pki.save(pki.ca.operator_server(OTHER, ["mx.op1.mssante.test"]), "ours")
 
-    async def work() -> None:
-        async with operators(pki, tmp_path) as (here, there):
-            await here.send(BOB)
-            assert b"\r\nStatus: 5.7.1\r\n" in await here.notice()
-            assert there.inbox() == []
-            refused = [e["reason"] for e in there.journal.since() if e["event"] == "refused"]
-            expected = {
-                "unlisted": "relay-dn-unlisted", "revoked": "relay-certificate-revoked",
-            }  # fmt: skip
-            assert expected[fault] in refused
-
-    run(work)
+    async with operators(pki, tmp_path) as (here, there):
+        await here.send(BOB)
+        assert b"\r\nStatus: 5.7.1\r\n" in await here.notice()
+        assert there.inbox() == []
+        refused = [e["reason"] for e in there.journal.since() if e["event"] == "refused"]
+        expected = {
+            "unlisted": "relay-dn-unlisted", "revoked": "relay-certificate-revoked",
+        }  # fmt: skip
+        assert expected[fault] in refused

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from sandbox.operators.journal import Journal
 from sandbox.operators.listener import MailDoor, endpoint_context
@@ -31,7 +29,7 @@ from sandbox.operators.refusals import MailRefusal
 from sandbox.operators.smtp import RelayServer, SmtpLimits, SubmissionServer
 from sandbox.operators.store import MailStore
 from sandbox.space.methods import Method
-from sandbox.trust import DN, KeyKind, Organisation, TestCA, dn_of, read_certificate
+from sandbox.trust import DN, dn_of, read_certificate
 from tests.operators.listening import a_listener
 from tests.operators.smtp.scripted import (
     ALICE,
@@ -44,19 +42,6 @@ from tests.operators.smtp.scripted import (
 
 HOST = "smtp.op1.mssante.test"
 PASSWORD = (SaslName.PLAIN, SaslName.LOGIN)
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("smtp")
-    ca = TestCA(key_kind=KeyKind.P256)
-    ours = Organisation(name="OPERATEUR 1", department="Paris (75)", finess="750000018")
-    other = Organisation(name="OPERATEUR 2", department="Paris (75)", finess="750000026")
-    ca.endpoint_server(ours, [HOST]).save(folder / "server")
-    ca.endpoint_server(other, ["relay.op2.mssante.test"]).save(folder / "relay")
-    ca.org_client(ours, "appli").save(folder / "client")
-    (folder / "bundle.pem").write_bytes(ca.bundle_pem())
-    return folder
 
 
 class Seen(Nobody):
@@ -194,20 +179,3 @@ def may_send(dn: DN, domain: str) -> MailRefusal | None:
 
 async def in_thread(work: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, work)
-
-
-Served = Callable[..., None]
-
-
-@pytest.fixture
-def served(keys: Path, tmp_path: Path) -> Served:
-    """Return what runs a dialogue with a server of its own, asked for as in `place`."""
-
-    def run(work: Callable[[Place], Awaitable[None]], **asked: Any) -> None:
-        async def main() -> None:
-            async with place(keys, tmp_path, **asked) as at:
-                await work(at)
-
-        asyncio.run(main())
-
-    return run

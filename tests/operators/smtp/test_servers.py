@@ -17,9 +17,7 @@ from sandbox.operators.smtp import SmtpLimits
 from sandbox.operators.smtp.dialogue import SmtpDialogue
 from sandbox.space.methods import Method
 from tests.operators.smtp.scripted import ALICE, BOB, FAR, MESSAGE, actor
-from tests.operators.smtp.served import HOST, Place, Served, in_thread, keys, served  # fixtures too
-
-__all__ = ["keys", "served"]
+from tests.operators.smtp.served import HOST, Place, in_thread, place
 
 
 def send(at: Place, *, tls: str, certificate: str = "", password: str = "good") -> None:
@@ -37,8 +35,10 @@ def send(at: Place, *, tls: str, certificate: str = "", password: str = "good") 
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_a_message_reaches_the_inbox_and_the_queue(served: Served, tls: str) -> None:
-    async def work(at: Place) -> None:
+async def test_a_message_reaches_the_inbox_and_the_queue(
+    keys: Path, tmp_path: Path, tls: str
+) -> None:
+    async with place(keys, tmp_path, tls=tls) as at:
         await in_thread(lambda: send(at, tls=tls))
         content = at.inbox(BOB)[0]
         assert content.startswith(f"Return-Path: <{ALICE}>\r\nReceived: from poste ".encode())
@@ -52,35 +52,27 @@ def test_a_message_reaches_the_inbox_and_the_queue(served: Served, tls: str) -> 
         events = [each["event"] for each in at.journal.since()]
         assert events == ["accepted"]
 
-    served(work, tls=tls)
-
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_a_certificate_alone_sends(served: Served, tls: str) -> None:
+async def test_a_certificate_alone_sends(keys: Path, tmp_path: Path, tls: str) -> None:
     only = (SaslName.NONE, SaslName.EXTERNAL)
 
-    async def work(at: Place) -> None:
+    async with place(keys, tmp_path, tls=tls, certificate="required", mechanisms=only) as at:
         await in_thread(lambda: send(at, tls=tls, certificate="client", password=""))
         assert len(at.inbox(BOB)) == 1
 
-    served(work, tls=tls, certificate="required", mechanisms=only)
 
-
-def test_a_missing_certificate_is_told_in_words(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_missing_certificate_is_told_in_words(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path, certificate="required", mechanisms=(SaslName.NONE,)) as at:
         with pytest.raises(smtplib.SMTPConnectError, match="certificate is required"):
             await in_thread(lambda: send(at, tls="implicit", password=""))
 
-    served(work, certificate="required", mechanisms=(SaslName.NONE,))
 
-
-def test_a_wrong_password_is_refused_and_observed(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_wrong_password_is_refused_and_observed(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
         with pytest.raises(smtplib.SMTPAuthenticationError, match="Authentication failed"):
             await in_thread(lambda: send(at, tls="implicit", password="bad"))
         assert {each.reason for each in at.seen.logins} == {"bad-password"}
-
-    served(work)
 
 
 async def connect(at: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -95,8 +87,8 @@ async def connect(at: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 HELD = b"AUTH PLAIN AGFsaWNlQG9wMS5tc3NhbnRlLnRlc3QAaG9sZA==\r\n"
 
 
-def test_a_held_login_leaves_the_others_alone(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_held_login_leaves_the_others_alone(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
         reader, writer = await connect(at)
         writer.write(HELD)
         await at.authenticator.asked.wait()
@@ -106,11 +98,9 @@ def test_a_held_login_leaves_the_others_alone(served: Served) -> None:
         assert (await reader.readline()).startswith(b"235 ")
         writer.close()
 
-    served(work)
 
-
-def test_a_client_that_goes_away_cancels_its_held_login(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_client_that_goes_away_cancels_its_held_login(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
         _, writer = await connect(at)
         writer.write(HELD)
         await at.authenticator.asked.wait()
@@ -120,11 +110,9 @@ def test_a_client_that_goes_away_cancels_its_held_login(served: Served) -> None:
             await asyncio.sleep(0)
         assert at.seen.logins[0].cause is not None
 
-    served(work)
 
-
-def test_an_abrupt_end_does_not_take_the_reply_away(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_an_abrupt_end_does_not_take_the_reply_away(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
         reader, writer = await connect(at)
         writer.write(b"NOOP\nNOOP\r\n" + b"x" * 1_000_000)
         assert await reader.readline() == (
@@ -132,33 +120,27 @@ def test_an_abrupt_end_does_not_take_the_reply_away(served: Served) -> None:
         )
         writer.close()
 
-    served(work)
 
-
-def test_a_silent_client_is_cut(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_silent_client_is_cut(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path, limits=SmtpLimits(login_seconds=0.2)) as at:
         reader, writer = await connect(at)
         assert (await reader.readline()).startswith(b"421 4.4.2 ")
         writer.close()
 
-    served(work, limits=SmtpLimits(login_seconds=0.2))
 
-
-def test_a_fault_in_the_dialogue_is_told_too(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+async def test_a_fault_in_the_dialogue_is_told_too(
+    keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work(at: Place) -> None:
+    async with place(keys, tmp_path) as at:
         monkeypatch.setattr(SmtpDialogue, "_noop", None)
         reader, writer = await connect(at)
         writer.write(b"NOOP\r\n")
         assert (await reader.readline()).startswith(b"421 4.3.0 ")
         writer.close()
 
-    served(work)
 
-
-def test_a_session_ends_with_its_token(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_session_ends_with_its_token(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
 
         async def authenticate(*_: object) -> Accepted:
             return Accepted(actor=actor(expires_at=time.time() + 0.1))
@@ -170,11 +152,9 @@ def test_a_session_ends_with_its_token(served: Served) -> None:
         assert (await reader.readline()).startswith(b"421 4.7.0 Authentication expired")
         writer.close()
 
-    served(work)
 
-
-def test_a_flood_behind_a_held_login_ends_both(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_flood_behind_a_held_login_ends_both(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
         reader, writer = await connect(at)
         writer.write(HELD)
         await at.authenticator.asked.wait()
@@ -183,11 +163,9 @@ def test_a_flood_behind_a_held_login_ends_both(served: Served) -> None:
         await at.authenticator.cancelled.wait()
         writer.close()
 
-    served(work)
 
-
-def test_commands_behind_a_message_wait_in_bounded_memory(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_commands_behind_a_message_wait_in_bounded_memory(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path) as at:
 
         async def accept(*_: object, **__: object) -> str:
             await at.authenticator.telephone.wait()
@@ -207,23 +185,22 @@ def test_commands_behind_a_message_wait_in_bounded_memory(served: Served) -> Non
         at.authenticator.telephone.set()
         writer.transport.abort()
 
-    served(work)
 
-
-def test_a_store_that_fails_gives_a_temporary_reply_and_keeps_nothing(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_store_that_fails_gives_a_temporary_reply_and_keeps_nothing(
+    keys: Path, tmp_path: Path
+) -> None:
+    async with place(keys, tmp_path) as at:
         await at.store._writer.close()
         with pytest.raises(smtplib.SMTPDataError, match="could not be stored"):
             await in_thread(lambda: send(at, tls="implicit"))
         assert at.inbox(BOB) == []
 
-    served(work)
 
-
-def test_a_message_being_stored_is_kept_when_the_client_goes_and_the_server_stops(
-    served: Served,
+async def test_a_message_being_stored_is_kept_when_the_client_goes_and_the_server_stops(
+    keys: Path,
+    tmp_path: Path,
 ) -> None:
-    async def work(at: Place) -> None:
+    async with place(keys, tmp_path) as at:
         good, under_way = at.store.accept, asyncio.Event()
 
         async def accept(*given: Any, **named: Any) -> str:
@@ -249,11 +226,11 @@ def test_a_message_being_stored_is_kept_when_the_client_goes_and_the_server_stop
         await settled
         assert len(at.inbox(BOB)) == 1
 
-    served(work)
 
-
-def test_what_is_injected_in_clear_behind_starttls_is_never_heard(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_what_is_injected_in_clear_behind_starttls_is_never_heard(
+    keys: Path, tmp_path: Path
+) -> None:
+    async with place(keys, tmp_path, tls="starttls") as at:
         reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
         await reader.readline()
         writer.write(b"EHLO poste\r\n")
@@ -266,13 +243,11 @@ def test_what_is_injected_in_clear_behind_starttls_is_never_heard(served: Served
         assert await reader.readline() == b"503 5.5.1 EHLO first\r\n"
         writer.close()
 
-    served(work, tls="starttls")
 
-
-def test_a_fault_of_ours_is_told_and_leaves_the_others_alone(
-    served: Served, caplog: pytest.LogCaptureFixture
+async def test_a_fault_of_ours_is_told_and_leaves_the_others_alone(
+    keys: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def work(at: Place) -> None:
+    async with place(keys, tmp_path) as at:
         good, at.store.accept = at.store.accept, None  # type: ignore[assignment, method-assign]
         with pytest.raises(smtplib.SMTPDataError, match="Server error, try again later"):
             await in_thread(lambda: send(at, tls="implicit"))
@@ -280,8 +255,6 @@ def test_a_fault_of_ours_is_told_and_leaves_the_others_alone(
         at.store.accept = good  # type: ignore[method-assign]
         await in_thread(lambda: send(at, tls="implicit"))
         assert len(at.inbox(BOB)) == 1
-
-    served(work)
 
 
 # Between operators
@@ -299,8 +272,10 @@ RELAY: dict[str, Any] = {
 THEIRS = f"From: {FAR}\r\nSubject: essai\r\nMessage-ID: <1@op2>\r\n\r\nBonjour\r\n".encode()
 
 
-def test_a_relayed_message_is_delivered_once_when_the_relay_repeats_it(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_relayed_message_is_delivered_once_when_the_relay_repeats_it(
+    keys: Path, tmp_path: Path
+) -> None:
+    async with place(keys, tmp_path, **RELAY) as at:
         for _ in range(2):
             await in_thread(lambda: relay_send(
                 at, certificate="relay", sender=FAR, to=BOB, content=THEIRS,
@@ -310,13 +285,12 @@ def test_a_relayed_message_is_delivered_once_when_the_relay_repeats_it(served: S
         events = [each["event"] for each in at.journal.since()]
         assert events == ["accepted", "repeated"]
 
-    served(work, **RELAY)
 
-
-def test_a_relay_that_names_many_mailboxes_that_are_gone_is_heard_to_the_end(
-    served: Served,
+async def test_a_relay_that_names_many_mailboxes_that_are_gone_is_heard_to_the_end(
+    keys: Path,
+    tmp_path: Path,
 ) -> None:
-    async def work(at: Place) -> None:
+    async with place(keys, tmp_path, **RELAY) as at:
         gone = [f"gone{number}@op1.mssante.test" for number in range(200)]
 
         def relayed() -> dict[str, tuple[int, bytes]]:
@@ -328,28 +302,22 @@ def test_a_relay_that_names_many_mailboxes_that_are_gone_is_heard_to_the_end(
         assert sorted(refused) == sorted(gone)
         assert len(at.inbox(BOB)) == 1
 
-    served(work, **RELAY)
 
-
-def test_a_relay_without_a_certificate_is_told_in_words(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_relay_without_a_certificate_is_told_in_words(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path, **RELAY) as at:
         with pytest.raises(smtplib.SMTPHeloError, match="certificate is required"):
             await in_thread(lambda: relay_send(
                 at, certificate="", sender=FAR, to=BOB, content=THEIRS,
             ))  # fmt: skip
 
-    served(work, **RELAY)
 
-
-def test_a_relay_with_another_name_is_refused(served: Served) -> None:
-    async def work(at: Place) -> None:
+async def test_a_relay_with_another_name_is_refused(keys: Path, tmp_path: Path) -> None:
+    async with place(keys, tmp_path, **RELAY) as at:
         with pytest.raises(smtplib.SMTPSenderRefused, match="Relaying not authorized"):
             await in_thread(lambda: relay_send(
                 at, certificate="client", sender=FAR, to=BOB, content=THEIRS,
             ))  # fmt: skip
         assert at.inbox(BOB) == []
-
-    served(work, **RELAY)
 
 
 # Software that we did not write
@@ -357,8 +325,8 @@ def test_a_relay_with_another_name_is_refused(served: Served) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_curl_sends(served: Served, keys: Path, tmp_path: Path, tls: str) -> None:
-    async def work(at: Place) -> None:
+async def test_curl_sends(keys: Path, tmp_path: Path, tls: str) -> None:
+    async with place(keys, tmp_path, tls=tls) as at:
         (tmp_path / "message.eml").write_bytes(MESSAGE)
         scheme = "smtps" if tls == "implicit" else "smtp"
         command = [
@@ -373,13 +341,11 @@ def test_curl_sends(served: Served, keys: Path, tmp_path: Path, tls: str) -> Non
         assert done.returncode == 0, done.stderr
         assert len(at.inbox(BOB)) == 1
 
-    served(work, tls=tls)
-
 
 @pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_swaks_sends(served: Served, keys: Path, tls: str) -> None:
-    async def work(at: Place) -> None:
+async def test_swaks_sends(keys: Path, tmp_path: Path, tls: str) -> None:
+    async with place(keys, tmp_path, tls=tls) as at:
         command = [
             "swaks", "--server", "127.0.0.1", "--port", str(at.port),
             "--tls-on-connect" if tls == "implicit" else "-tls", "--tls-ca-path",
@@ -389,5 +355,3 @@ def test_swaks_sends(served: Served, keys: Path, tls: str) -> None:
         done = await in_thread(lambda: subprocess.run(command, capture_output=True, text=True))
         assert done.returncode == 0, done.stdout + done.stderr
         assert len(at.inbox(BOB)) == 1
-
-    served(work, tls=tls)
