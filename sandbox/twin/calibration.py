@@ -22,6 +22,7 @@ from sandbox.space.reading import read_toml
 from sandbox.twin.cores import cores_of
 
 __all__ = [
+    "EXCHANGES",
     "OPTIONAL",
     "STEPS",
     "Calibration",
@@ -56,6 +57,8 @@ STEPS: dict[str, str] = {
     "submit": "MAIL, RCPT, DATA: one health message to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
+# Exchanges of client and server in a step, by its kind: those that the client waits for.
+EXCHANGES = {"tls": 2, "login": 2, "look": 3, "submit": 3, "goodbye": 1}
 MIXED = "of what a step spares after its own kind, the share that it spares after another kind"
 MOST_SHARE = 2.0  # of what it takes within a session: a crowd of strangers may spare less
 LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring
@@ -79,6 +82,8 @@ class Measured:
         count: how often.
         follow, follow_client: what the servers' and the client's part take in a queue, as a share
             of that when it finds them idle.
+        turns, turns_client: of the servers' event loop and of the client's that it has; 0: not
+            measured.
     """
 
     processor: float
@@ -92,6 +97,8 @@ class Measured:
     count: int
     follow: float = 1.0
     follow_client: float = 1.0
+    turns: float = 0.0
+    turns_client: float = 0.0
 
 
 @dataclass(slots=True)

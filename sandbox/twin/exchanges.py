@@ -49,6 +49,7 @@ RINGING = 3  # register of a telephone that rings; `token` and codes of those wh
 RUNG = (Method.ECPS, Method.SMS)
 JOINED = 0.1  # s between two looks at whether it was answered
 HANDSHAKE = 3  # exchanges of TCP, TLS 1.3 and the greeting
+HALVES = 2  # that the servers work in
 MOMENT = 26  # 2**26 ns, 67 ms: a moment of one pace
 MOMENTS = 1_024  # 69 s
 MAIL = 3  # exchanges of mail work after the login
@@ -98,11 +99,20 @@ class _Service:
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What an exchange takes, s: client's processor, beside both processors, servers' processor."""
+    """What work takes.
+
+    Attributes:
+        client: its client's processor.
+        beside: what passes beside both processors, s.
+        server: the servers' processor.
+        turns, turns_client: of the servers' event loop, and of its client's, that it has.
+    """
 
     client: _Service = _Service()
     beside: float = 0.0
     server: _Service = _Service()
+    turns: int = 1
+    turns_client: int = 1
 
     @classmethod
     def of(cls, name: str, calibration: Calibration) -> _Cost:
@@ -116,6 +126,7 @@ class _Cost:
             service(step.client, step.follow_client, mixed.client),
             max(0.0, step.wall - step.processor - step.client),
             service(step.processor, step.follow, mixed.servers),
+            max(1, round(step.turns)), max(1, round(step.turns_client)),
         )  # fmt: skip
 
     def over(self, exchanges: float) -> _Cost:
@@ -123,13 +134,15 @@ class _Cost:
         return _Cost(
             self.client.times(1 / exchanges), self.beside / exchanges,
             self.server.times(1 / exchanges),
+            max(1, round(self.turns / exchanges)), max(1, round(self.turns_client / exchanges)),
         )  # fmt: skip
 
     def beyond(self, other: _Cost) -> _Cost:
         """Return what it takes more than another."""
         return _Cost(
             self.client.beyond(other.client), max(0.0, self.beside - other.beside),
-            self.server.beyond(other.server),
+            self.server.beyond(other.server), max(1, self.turns - other.turns),
+            max(1, self.turns_client - other.turns_client),
         )  # fmt: skip
 
 
@@ -299,14 +312,10 @@ class _Writer:
             for _ in range(trips):
                 yield from self._exchange(row, phase, replace(shake, server=_Service()))
         elif phase == Phase.SASL and trips > 1:
-            each = self._login(row).over(trips - 1)
-            for _ in range(trips - 1):
-                yield from self._exchange(row, phase, each)
+            yield from self._exchanges(row, phase, self._login(row), trips - 1)
         elif phase == -1:
             imap = int(row[Column.GROUP]) // len(METHOD_LIST) == Protocol.IMAP
-            each = self.cost["look" if imap else "submit"].over(MAIL)
-            for _ in range(trips):
-                yield from self._exchange(row, phase, each)
+            yield from self._exchanges(row, phase, self.cost["look" if imap else "submit"], trips)
             self._ticket = self.tickets[Protocol.IMAP if imap else Protocol.SMTP]
         else:  # the client asks somebody else: Pro Santé Connect
             yield from self._exchange(row, phase, replace(shake, server=_Service()))
@@ -317,8 +326,8 @@ class _Writer:
         if purpose == Purpose.FRONT:
             half = self._handshake(row)
             self._handshakes += 1
-            yield self._served(row, phase, half.server)
-            yield from self._exchange(row, phase, half)
+            yield from self._turns(row, phase, half.server, max(1, half.turns - 1))
+            yield from self._exchange(row, phase, replace(half, turns=1))
         elif purpose in (Purpose.STORE, Purpose.SUBMIT):
             return  # within the exchanges of mail
         elif purpose == Purpose.DIRECTORY:
@@ -336,7 +345,7 @@ class _Writer:
                 row, phase, relay.server.times(1 if citizen else self.far), RELAY
             )
             if not citizen:
-                yield from self._turns(row, phase, fetch.server, MAIL)
+                yield from self._exchanges(row, phase, fetch, MAIL)
         else:
             step = {
                 Purpose.PSC_REQUEST: cost["ciba_request"].beyond(cost["login_totp_again"]),
@@ -380,7 +389,9 @@ class _Writer:
         full = "tls_mutual" if certified else "tls_full"
         # Of a program's two, the full one is written first.
         whole = self.cost["tls_resumed" if self._handshakes else full]
-        return replace(whole.over(HANDSHAKE), server=whole.server.times(0.5))
+        return replace(
+            whole.over(HANDSHAKE), server=whole.server.times(1 / HALVES), turns=whole.turns
+        )
 
     def _login(self, row: Row) -> _Cost:
         certified = METHODS[self._method(row)].client_certificate
@@ -398,19 +409,28 @@ class _Writer:
     def _method(row: Row) -> Method:
         return METHOD_LIST[int(row[Column.GROUP]) % len(METHOD_LIST)]
 
-    def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
-        if cost.client.idle > 0:
-            yield self._served(row, phase, cost.client, client=True)
-        yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
-        if cost.server.idle > 0:  # TCP and the first half of a handshake wait for no server
-            yield self._served(row, phase, cost.server)
+    def _exchanges(self, row: Row, phase: int, whole: _Cost, count: int) -> Iterator[Row]:
+        """Return a step in so many exchanges: the last has the turns that are left."""
+        each = replace(whole.over(count), turns=1)
+        for _ in range(count - 1):
+            yield from self._exchange(row, phase, each)
+        turns = max(1, whole.turns - count + 1)
+        yield from self._exchange(row, phase, replace(each, turns=turns))
 
-    def _turns(self, row: Row, phase: int, service: _Service, count: int) -> Iterator[Row]:
+    def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
+        yield from self._turns(row, phase, cost.client, cost.turns_client, client=True)
+        yield self._row(row, op=Op.DELAY, phase=phase, seconds=cost.beside)
+        # None where there is nothing to serve: TCP waits for no server, nor does what follows it.
+        yield from self._turns(row, phase, cost.server, cost.turns)
+
+    def _turns(
+        self, row: Row, phase: int, service: _Service, count: int, *, client: bool = False
+    ) -> Iterator[Row]:
         """Return a service in as many turns, between which others have theirs."""
         for _ in range(count if service.idle > 0 else 0):
-            yield self._served(row, phase, service.times(1 / count))
+            yield self._served(row, phase, service.times(1 / count), client=client)
 
-    def _served(self, row: Row, phase: int, service: _Service, *, client: bool = False) -> Row:
+    def _served(self, row: Row, phase: int, service: _Service, *, client: bool) -> Row:
         """Return a service of the servers' event loop, or of the clients'."""
         station = self.stations.setdefault(
             (client, service.kind, service.percents), self.first + len(self.stations)

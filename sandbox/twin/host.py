@@ -1,9 +1,9 @@
 """A live space in a process of its own, so that clients and servers do not share an event loop.
 
 As a program (`python -m sandbox.twin.host`): a line of JSON says what to bring up, `{"ready": …}`
-answers it; each further line names a folder, into which what the servers saw is written, and is
-answered with the processor time spent, that of operators in processes of their own
-included. The end of standard input ends the space.
+answers it; each further line names a folder, into which what the servers saw is written, or a
+burden that their event loop then has in each turn, and is answered with the processor time spent,
+that of operators in processes of their own included. The end of standard input ends the space.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sandbox.observations.observations import Observations
 from sandbox.space.errors import UserError
 from sandbox.twin.cores import place
 from sandbox.twin.processes import run_seconds
+from sandbox.twin.turns import Burden
 
 __all__ = ["Hosted", "Order", "hosted", "main"]
 
@@ -84,8 +85,12 @@ class Hosted:
 
     def observed(self, design: str, folder: Path) -> Observations:
         """Return what its servers saw of a design since its start."""
-        self._asked(json.dumps([design, str(folder)]))
+        self._asked(json.dumps({"seen": [design, str(folder)]}))
         return Observations.read(folder)
+
+    def burden(self, seconds: float) -> None:
+        """Have each turn of the operators' event loop take so much longer; 0: no longer."""
+        self._asked(json.dumps({"burden": seconds}))
 
     def _asked(self, line: str) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -201,10 +206,14 @@ def _serve(order: dict[str, Any]) -> None:
         gc.collect()
         gc.freeze()  # what a space is made of stays: no pause of the collector goes through it
         _say(ready=True)
+        burden = Burden()
         for line in sys.stdin:
-            if line.strip():
-                design, folder = json.loads(line)
+            asked = json.loads(line) if line.strip() else {}
+            if "seen" in asked:
+                design, folder = asked["seen"]
                 space.observations(design).write(Path(folder))
+            if "burden" in asked:
+                space.run(burden.be(asked["burden"]))
             _say(processor=time.process_time() + sum(map(run_seconds, _crews(space.sheet))))
 
 

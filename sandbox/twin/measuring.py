@@ -6,7 +6,8 @@ steps the servers come to rest, and say what processor time they have spent. Wha
 rest is subtracted. Wall and client times are the client's own. Then twice as many do each step
 at once: there caches are warm, and one turn of the event loop, one commit, are for several. Then
 whole sessions, one after the other, in which no step has a pause before it, and many at once, each
-at another step. Processor times are noted in units of the machine's pace meanwhile (`pace`).
+at another step. Then sessions whose servers, or whose client, have a burden in each turn
+(`turns`). Processor times are noted in units of the machine's pace meanwhile (`pace`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 from statistics import fmean
 
@@ -35,11 +37,13 @@ from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.twin.aside import aside
 from sandbox.twin.calibration import (
+    EXCHANGES,
     STEPS,
     Calibration,
     Crowd,
     Taken,
     in_sessions,
+    kind_of,
     machine_of,
     mixed_of,
 )
@@ -59,8 +63,10 @@ from sandbox.twin.stepped import (
     cut_all,
     log_in,
     resume,
+    sessions_of,
     visits_of,
 )
+from sandbox.twin.turns import Burden, turns_of
 
 __all__ = ["BLOCKS", "calibrate"]
 
@@ -74,6 +80,8 @@ HELD = 10  # logins that are held at once
 HELD_BLOCKS = 3
 HELD_GAP = 0.02  # s between two of them, in which one is held
 MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
+TURNED = 2  # times as many sessions as blocks, with a burden of the servers, of the client, of none
+BURDEN = 0.002  # s: longer than most services, shorter than what Python lets a thread wait
 _SHARE = 86_400.0
 _KNOWN = 3_600.0  # s: a card that was seen is one that was seen, to the end
 
@@ -103,7 +111,8 @@ def calibrate(
             aside(bench.foreign)
             return bench.calibration(cores_of())
     # A code, a card and a telephone are new once for each person.
-    people = max((blocks + WARM) * (1 + CROWD) * each, 2 * HELD * HELD_BLOCKS) + 2
+    crowds = (blocks + WARM) * (1 + CROWD) * each
+    people = max(crowds + TURNED * blocks * len(_Burdened), 2 * HELD * HELD_BLOCKS) + 2
     cores = shared_out(1)
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
@@ -125,6 +134,14 @@ class _Block:
     crowd: bool
 
 
+class _Burdened(Enum):
+    """Whose event loop has a burden in each turn."""
+
+    NOBODY = auto()
+    SERVERS = auto()
+    CLIENT = auto()
+
+
 class _Bench:
     """Every step, on one space."""
 
@@ -136,6 +153,7 @@ class _Bench:
         self._pace = pace
         self.taken: defaultdict[str, Taken] = defaultdict(Taken)
         self.crowded: defaultdict[str, Taken] = defaultdict(Taken)  # many sessions at once
+        self._walls: defaultdict[tuple[str, _Burdened], list[float]] = defaultdict(list)
         self._mixture: list[Crowd] = []  # sessions at different steps at once
         self._in_turn: list[Crowd] = []  # whole sessions, one after the other
         self._rest = 0.0  # processor of the servers at rest, s/s
@@ -167,6 +185,7 @@ class _Bench:
             "messages": lambda: self._mail(totp, far),
             "sessions": lambda: self._sessions(totp[:seen], cards[:seen], far, crowd=False),
             "mélange / mixture": lambda: self._sessions(totp[:seen], cards[:seen], far, crowd=True),
+            "tours / turns": lambda: self._turns(totp[seen:-1], cards[seen:], far),
             "eCPS, CIBA": lambda: self._held(telephones),
         })  # fmt: skip
 
@@ -206,7 +225,14 @@ class _Bench:
             [Crowd(each.done, unit * each.servers, unit * each.client) for each in crowds]
             for crowds in (self._in_turn, self._mixture)
         )
-        steps = in_sessions(steps, in_turn)
+        steps = {
+            name: replace(
+                step,
+                turns=self._turns_of(name, _Burdened.SERVERS),
+                turns_client=self._turns_of(name, _Burdened.CLIENT),
+            )
+            for name, step in in_sessions(steps, in_turn).items()
+        }
         return Calibration(machine, servers, steps, mixed_of(mixture, steps))
 
     async def _measure(self, kinds: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
@@ -336,6 +362,34 @@ class _Bench:
                 (self._mixture if crowd else self._in_turn).append(
                     Crowd(done, (spent - begin) / unit, client / own_unit)
                 )
+
+    async def _turns(
+        self, people: Sequence[AccessMemory], cards: Sequence[AccessMemory], far: str
+    ) -> None:
+        """Sessions with a burden in each turn of the servers' loop, of the client's, or of none."""
+        assert isinstance(self._host, Hosted)
+        own = Burden()
+        try:
+            for burdened, person, card in zip(
+                itertools.cycle(_Burdened), people, cards, strict=False
+            ):
+                self._host.burden(BURDEN if burdened is _Burdened.SERVERS else 0.0)
+                await own.be(BURDEN if burdened is _Burdened.CLIENT else 0.0)
+                for session, acts in sessions_of(person, card, far):
+                    for name, act in acts.items():
+                        start = time.perf_counter()
+                        await act(session)
+                        self._walls[name, burdened].append(time.perf_counter() - start)
+                        await asyncio.sleep(GAP)
+        finally:
+            self._host.burden(0.0)
+            await own.be(0.0)
+
+    def _turns_of(self, step: str, burdened: _Burdened) -> float:
+        heavy, alone = (self._walls[step, each] for each in (burdened, _Burdened.NOBODY))
+        if not alone:
+            return 0.0
+        return turns_of(alone, heavy, BURDEN, EXCHANGES[kind_of(step)])
 
     # Measuring ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import itertools
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ from sandbox.twin.foreign import PASSWORD
 
 __all__ = [
     "DESIGN", "FAILURES", "KIND", "PATIENCE", "SETTLE", "Act", "Stepped", "Visit",
-    "client_accounts", "conducted", "cut_all", "log_in", "prove", "resume", "visits_of",
+    "client_accounts", "conducted", "cut_all", "log_in", "prove", "resume", "sessions_of",
+    "visits_of",
 ]  # fmt: skip
 
 DESIGN = "single-endpoint"
@@ -213,6 +214,32 @@ def visits_of(person: AccessMemory, card: AccessMemory | None, far: str) -> list
     if far:
         visits.append((lambda: Stepped(person, "smtp", far), full | relay | bye))
     return visits
+
+
+def sessions_of(
+    person: AccessMemory, card: AccessMemory, far: str
+) -> Iterator[tuple[Stepped, dict[str, Act]]]:
+    """Yield sessions in which each step is once, those that are another thing the first time too.
+
+    Args:
+        person: who has shown no code yet.
+        card: that no operator has seen yet.
+        far: an address of another operator.
+    """
+    yield Stepped(person), {
+        "tls_full": Stepped.shake, "login_totp": Stepped.login, "look": Stepped.look,
+        "goodbye": Stepped.leave,
+    }  # fmt: skip
+    yield Stepped(person), {
+        "tls_resumed": resume, "login_totp_again": Stepped.login, "": Stepped.leave,
+    }  # fmt: skip
+    for login in ("login_certificate", "login_certificate_again"):
+        yield Stepped(card), {
+            "tls_mutual": Stepped.shake, login: Stepped.login, "": Stepped.leave,
+        }  # fmt: skip
+    for step, to in (("submit", person.account.address), ("relay", far)):
+        yield Stepped(person, "smtp", to), {"": log_in, step: Stepped.send, " ": Stepped.leave}
+    yield Stepped(person), {"": log_in, "fetch": Stepped.look, " ": Stepped.leave}
 
 
 async def conducted(visits: Sequence[Visit], done: Counter[str]) -> None:

@@ -158,3 +158,35 @@ def test_every_jump_of_the_new_table_stays_within_its_program(path: Path) -> Non
             begin = max(entry for entry in entries if entry <= place)
             end = min((entry for entry in entries if entry > place), default=len(table))
             assert begin <= target < end
+
+
+def turned(servers: float, client: float = 1.0) -> Calibration:
+    """Return a calibration whose steps have so many turns."""
+    steps = {
+        name: replace(each, turns=servers, turns_client=client)
+        for name, each in MACHINE.steps.items()
+    }
+    return replace(MACHINE, steps=steps)
+
+
+def test_turns_take_nothing_where_nobody_else_is(path: Path, idle: Run) -> None:
+    schedule = minutes(path)
+    for machine in (turned(12.0), turned(1.0, 12.0)):
+        found = predicted(schedule, machine)
+        assert found.servers == pytest.approx(idle.servers, rel=1e-3)
+        assert found.clients == pytest.approx(idle.clients, rel=1e-3)
+        # All but the few who meet somebody.
+        for name in (("totp", "machine"), ("cps", "machine")):
+            assert np.median(found.samples[name]) == pytest.approx(
+                np.median(idle.samples[name]), rel=0.02
+            )
+
+
+def test_work_that_is_handed_on_waits_each_time_for_what_others_have_done(path: Path) -> None:
+    schedule = minutes(path, speed=4000.0)
+    waits = [
+        predicted(schedule, machine).samples["totp", "machine"].mean()
+        for machine in (MACHINE, turned(6.0), turned(12.0), turned(12.0, 12.0))
+    ]
+    assert waits == sorted(waits)
+    assert waits[-1] > 1.15 * waits[0]
