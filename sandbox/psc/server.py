@@ -284,6 +284,7 @@ def running(
             files=psc_files(Path(folder), rsa=changes.get("fapi", False)),
             revocation=registered(Path(folder)),
             port=port,
+            host_name="localhost",
             state=state,
             clock=clock,
         )
