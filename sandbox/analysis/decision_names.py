@@ -51,12 +51,20 @@ ABILITIES: dict[str, Text] = {
     "resumes": Text("reprennent les sessions TLS", "resume TLS sessions"),
 }  # fmt: skip
 PREFIXES = {"imap_": "IMAP", "smtp_": "SMTP"}
-SPREADING = Text("une mise en production ratée qui touche d'autres méthodes",
-                 "a bad deployment that reaches other methods")  # fmt: skip
+LASTING: dict[str, Text] = {
+    SPREAD_HOURS: Text(
+        "par an chez un opérateur de mises en production ratées qui touchent d'autres méthodes",
+        "a year at an operator of bad deployments that reach other methods",
+    ),
+    SPREAD_WORTH: Text(
+        "par an de mises en production ratées qui touchent d'autres méthodes pour "
+        "1\u00a0000\u00a0€ par an d'un endpoint de plus",
+        "a year of bad deployments that reach other methods for 1,000 euros a year of one more "
+        "endpoint",
+    ),
+}
 REQUEST = Text("accès de personnes arrêtés par une demande de certificat",
                "people's accesses stopped by a certificate request")  # fmt: skip
-WORTH = Text("pour 1 000 € de supervision d'un point d'accès de plus ",
-             "for 1,000 euros of supervising one more endpoint ")  # fmt: skip
 # One barrier against another: what is stopped by this, and what by that.
 STOPPED: dict[str, tuple[Text, Text]] = {
     barrier_key(other): (REQUEST, text)
@@ -216,16 +224,13 @@ def _against(each: Condition) -> Text:
 
 def _lasting(each: Condition) -> Text:
     """Return how long incidents of a kind last at an operator in a year, and for what money."""
-    what = INCIDENTS[HOURS[each.key]] if each.key in HOURS else SPREADING
-    money = WORTH if each.key == SPREAD_WORTH else same("")
     bound = decimal(each.value, 1)
+    what = (say("par an chez un opérateur avec {i}", "a year at an operator with {i}",
+                i=INCIDENTS[HOURS[each.key]])
+            if each.key in HOURS else LASTING[each.key])  # fmt: skip
     if each.above:
-        return say("plus de {x}{h}h par an {m}chez un opérateur avec {i}",
-                   "more than {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
-                   m=money)  # fmt: skip
-    return say("au plus {x}{h}h par an {m}chez un opérateur avec {i}",
-               "at most {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
-               m=money)  # fmt: skip
+        return say("plus de {x}{h}h {w}", "more than {x}{h}h {w}", x=bound, h=HARD, w=what)
+    return say("au plus {x}{h}h {w}", "at most {x}{h}h {w}", x=bound, h=HARD, w=what)
 
 
 def rule_text(rule: Rule | ChoiceCase) -> Text:
