@@ -9,8 +9,14 @@
 - memory of IMAP sessions that idle on INBOX.
 Before each measure a side works off what it still has queued. Sides are measured in turn,
 `--rounds` times; a figure is the median round. The load driver is one process on uvloop, the same
-for all; it shares the machine's cores with what it loads. Processor times are of the server's whole
-process tree. GreenMail keeps mail in memory and cannot relay.
+for all; it shares the machine's cores with what it loads. A login costs it more than it costs the
+servers (it verifies their chain), so a rate says how much of a core the driver took, and is the
+driver's where that is all of one. Processor time of the servers (their whole process trees, by
+name of process where there are several) is what sides are compared by; the rate stands beside.
+
+What dominates a login: `TLS and event loop alone` is the same door and TLS as ours with nothing
+behind; what ours takes beyond it is the operator. Dovecot is set up for speed, and logs in once
+more as it is shipped, a process a login. GreenMail keeps mail in memory and cannot relay.
 
 Run as root: python benchmarks/bench_operators.py (peers: .ci/peers-operators).
 """
@@ -23,7 +29,9 @@ import contextlib
 import json
 import statistics
 import sys
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +40,15 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import keep
+from benchmarks.mail_bare import bare
 from benchmarks.mail_load import Account, Imap, Operator, Smtp, chain, idle, message, rate
 from benchmarks.mail_ours import METHODS, by_method, our_space
 from benchmarks.mail_peers import Side, greenmail, postfix_dovecot
-from benchmarks.processes import cpu_seconds, memory_bytes
+from benchmarks.processes import cpu_by_name, cpu_seconds, memory_bytes
 
 PARALLEL = 8
+DRIVER = 0.85  # of a core: from there on the driver is what limits a rate
+_BY = "of it "  # before the name of a process
 NATIONAL_PEAK = 25.0
 Figures = dict[str, float]
 
@@ -74,9 +85,29 @@ async def _measured(
     act: Callable[[int], Awaitable[None]], pids: tuple[int, ...], seconds: float
 ) -> Figures:
     await quiet(pids)
-    before = cpu_seconds(*pids)
+    costs = Costs(pids)
     a_second, count = await rate(act, PARALLEL, seconds)
-    return {"per_second": a_second, "cpu_ms": 1000 * (cpu_seconds(*pids) - before) / count}
+    return costs.each(count, a_second)
+
+
+class Costs:
+    """Processor time from now on: of servers, by name of process, and of the driver."""
+
+    def __init__(self, pids: tuple[int, ...]) -> None:
+        self._pids = pids
+        self._before, self._driver = cpu_by_name(*pids), time.process_time()
+
+    def each(self, count: int, per_second: float) -> Figures:
+        """Return milliseconds an operation, and how much of a core the driver took."""
+        driver = time.process_time() - self._driver
+        spent = cpu_by_name(*self._pids) - self._before
+        return {
+            "per_second": per_second,
+            "cpu_ms": 1000 * sum(spent.values()) / count,
+            "driver_ms": 1000 * driver / count,
+            "driver_core": driver * per_second / count,
+            **{f"{_BY}{name}": 1000 * seconds / count for name, seconds in spent.most_common(5)},
+        }
 
 
 async def submissions(side: Side, seconds: float, *, kept: bool) -> Figures:
@@ -105,16 +136,15 @@ async def submissions(side: Side, seconds: float, *, kept: bool) -> Figures:
 async def relayed(side: Side, messages: int, per_second: float | None) -> Figures:
     """Submit at A, fetch at B."""
     await quiet(side.pids)
-    before = cpu_seconds(*side.pids)
+    costs = Costs(side.pids)
     run = await chain(
         side.sender, side.receiver, messages=messages, parallel=PARALLEL, per_second=per_second
     )
     latencies = sorted(run.latencies)
     return {
-        "per_second": messages / run.seconds,
         "p50_ms": 1000 * latencies[len(latencies) // 2],
         "p95_ms": 1000 * latencies[len(latencies) * 95 // 100],
-        "cpu_ms": 1000 * (cpu_seconds(*side.pids) - before) / messages,
+        **costs.each(messages, messages / run.seconds),
     }
 
 
@@ -131,8 +161,10 @@ async def idling(side: Side, count: int) -> Figures:
 
 async def one_round(side: Side, options: argparse.Namespace) -> dict[str, Figures]:
     """Measure everything of a side that lasts seconds."""
-    found = {
-        "logins": await logins(side.sender, side.pids, options.seconds),
+    found = {"logins": await logins(side.sender, side.pids, options.seconds)}
+    if side.name in options.logins_only:
+        return found
+    found |= {
         "submissions, a connection each": await submissions(side, options.seconds, kept=False),
         "submissions, kept connections": await submissions(side, options.seconds, kept=True),
     }
@@ -145,14 +177,45 @@ async def one_round(side: Side, options: argparse.Namespace) -> dict[str, Figure
 
 
 def median(rounds: list[dict[str, Figures]]) -> dict[str, Figures]:
-    """Return the median of every figure."""
+    """Return the median of every figure; a process that a round had none of took nothing."""
     return {
         work: {
-            name: round(statistics.median(each[work][name] for each in rounds), 3)
-            for name in rounds[0][work]
+            name: round(statistics.median(each[work].get(name, 0.0) for each in rounds), 3)
+            for name in dict.fromkeys(name for each in rounds for name in each[work])
         }
         for work in rounds[0]
     }
+
+
+def tell(work: str, values: Figures) -> str:
+    """Return a line of the report."""
+    if "cpu_ms" not in values:
+        return f"  {work:32} " + "  ".join(f"{key} {value:.4g}" for key, value in values.items())
+    line = f"  {work:32} {values['cpu_ms']:7.3f} ms of servers"
+    parts = {name: value for name, value in values.items() if name.startswith(_BY)}
+    if len(parts) > 1:
+        line += f" ({', '.join(f'{n.removeprefix(_BY)} {v:.2f}' for n, v in parts.items())})"
+    line += f"; {values['per_second']:.0f}/s"
+    if values["driver_core"] >= DRIVER:
+        line += " (the driver's limit)"
+    line += f"; driver {values['driver_ms']:.2f} ms, {values['driver_core']:.0%} of a core"
+    if "p50_ms" in values:
+        line += f"; p50 {values['p50_ms']:.0f} ms, p95 {values['p95_ms']:.0f} ms"
+    return line
+
+
+def compared(figures: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return ours against each other side: processor time (theirs ÷ ours), rate (ours ÷ theirs)."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name, works in figures.items():
+        for work, theirs in works.items():
+            mine = figures["ours"].get(work)
+            if name != "ours" and mine is not None and "cpu_ms" in theirs:
+                found.setdefault(name, {})[work] = {
+                    "processor": round(theirs["cpu_ms"] / mine["cpu_ms"], 2),
+                    "rate": round(mine["per_second"] / theirs["per_second"], 2),
+                }
+    return found
 
 
 def main() -> None:
@@ -169,12 +232,20 @@ def main() -> None:
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         ours, sheet = stack.enter_context(our_space(options.processes))
-        sides = [ours]
-        for peer in () if options.without_peers else (postfix_dovecot, greenmail):
+        sides = [ours, stack.enter_context(bare())]
+        shipped = partial(postfix_dovecot, serving="as shipped")
+        options.logins_only = {sides[1].name}
+        for what, peer in () if options.without_peers else (
+            ("Postfix and Dovecot", postfix_dovecot), ("Dovecot as shipped", shipped),
+            ("GreenMail", greenmail),
+        ):  # fmt: skip
             try:
                 sides.append(stack.enter_context(peer(PARALLEL)))
             except RuntimeError as missing:
-                print(f"without {peer.__name__}: {missing}")
+                print(f"without {what}: {missing}")
+                continue
+            if peer is shipped:
+                options.logins_only.add(sides[-1].name)
         rounds: dict[str, list[dict[str, Figures]]] = {side.name: [] for side in sides}
         for _ in range(options.rounds):
             for side in sides:
@@ -188,24 +259,20 @@ def main() -> None:
             )
         for side in sides:
             count = options.idle if side is ours else options.peer_idle
-            if count:
+            if count and side.name not in options.logins_only:
                 figures[side.name]["idle IMAP sessions"] = uvloop.run(idling(side, count))
     for name in figures:
         print(f"{name}:")
         for work, values in figures[name].items():
-            print(f"  {work:32}", "  ".join(f"{key} {value:.4g}" for key, value in values.items()))
-    ratios = {
-        name: {
-            work: round(figures["ours"][work]["per_second"] / values["per_second"], 2)
-            for work, values in figures[name].items()
-            if "per_second" in values
-        }
-        for name in figures
-        if name != "ours"
-    }
-    for name, values in ratios.items():
-        print(f"ours / {name}:", "  ".join(f"{work} {value}" for work, value in values.items()))
-    keep(options.out, {"figures": figures, "ours_divided_by": ratios})
+            print(tell(work, values))
+    ratios = compared(figures)
+    for name, works in ratios.items():
+        print(f"{name} against ours, times the processor time (rate of ours, times theirs):")
+        for work, ratio in works.items():
+            print(f"  {work:32} {ratio['processor']:5.2f}  ({ratio['rate']:.2f})")
+    below = figures[sides[1].name]["logins"]["cpu_ms"]
+    print(f"of a login of ours, {below / figures['ours']['logins']['cpu_ms']:.0%} is TLS and loop")
+    keep(options.out, {"figures": figures, "against_ours": ratios})
 
 
 if __name__ == "__main__":

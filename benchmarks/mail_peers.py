@@ -8,7 +8,9 @@ Dovecot's login processes serve many connections.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 import pwd
 import shutil
@@ -41,6 +43,7 @@ MASTER = """
     -o smtpd_sasl_auth_enable=yes
     -o smtpd_client_restrictions=permit_sasl_authenticated,reject
     -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+    -o smtpd_tls_ask_ccert={asks}
 {mx} inet n - n - - smtpd
     -o smtpd_tls_security_level=encrypt
     -o smtpd_tls_ask_ccert=yes
@@ -124,6 +127,9 @@ mail_location = maildir:~/Maildir
 mail_fsync = always
 mail_max_userip_connections = 0
 first_valid_uid = 1
+ssl_ca = <{folder}/ca.pem
+ssl_require_crl = no
+ssl_verify_client_cert = {asks}
 passdb {{
   driver = static
   args = password={password}
@@ -133,9 +139,7 @@ userdb {{
   args = uid={uid} gid={gid} home={folder}/mail/%u
 }}
 service imap-login {{
-  service_count = 0
-  process_min_avail = 2
-  client_limit = 10000
+{login}
   inet_listener imap {{
     port = 0
   }}
@@ -147,8 +151,7 @@ service imap-login {{
 }}
 service imap {{
   process_limit = 10000
-  process_min_avail = 8
-  service_count = 100
+{imap_processes}
 }}
 service anvil {{
   client_limit = 30000
@@ -170,6 +173,17 @@ service lmtp {{
 """
 
 
+# How many connections a process of `imap-login`, and of `imap`, serves: Dovecot's documentation
+# calls the first its high-performance mode; the second is what it is shipped with, a process each.
+SERVING = {
+    "fast": (
+        "  service_count = 0\n  process_min_avail = 2\n  client_limit = 10000",
+        "  process_min_avail = 8\n  service_count = 100",
+    ),
+    "as shipped": ("  process_limit = 1000", ""),
+}
+
+
 @dataclass(frozen=True)
 class Side:
     """Two operators that relay to each other, or one twice where the peer cannot relay.
@@ -186,6 +200,13 @@ class Side:
     receiver: Operator
     pids: tuple[int, ...]
     relays: bool = True
+
+
+def _digest(password: str) -> str:
+    """Return what Dovecot keeps of a password: a salted SHA-256, as an operator of ours keeps."""
+    salt = os.urandom(8)
+    digest = hashlib.sha256(password.encode() + salt).digest()
+    return "{SSHA256}" + base64.b64encode(digest + salt).decode()
 
 
 def free_port() -> int:
@@ -241,9 +262,21 @@ class Peer:
         root: its folder is there.
         label: of its domain.
         relay: address and port of its relay; a free port of 127.0.0.1 by default.
+        asks: its servers of clients ask for a certificate in TLS, as ours do under most designs.
+        serving: how Dovecot's processes serve; a key of SERVING.
     """
 
-    def __init__(self, root: Path, label: str, relay: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        label: str,
+        relay: tuple[str, int] | None = None,
+        *,
+        asks: bool = False,
+        serving: str = "fast",
+    ) -> None:
+        self.asks = "yes" if asks else "no"
+        self.serving = SERVING[serving]
         self.domain = f"{label}.mssante.test"
         self.host = f"mx.{self.domain}"
         self.folder = root / label
@@ -275,10 +308,11 @@ class Peer:
         )  # fmt: skip
         places = {"submission": f"127.0.0.1:{self.submission}", "mx": f"{self.address}:{self.mx}"}
         (self.folder / "postfix/main.cf").write_text(main)
-        (self.folder / "postfix/master.cf").write_text(MASTER.format(**places))
+        (self.folder / "postfix/master.cf").write_text(MASTER.format(asks=self.asks, **places))
         dovecot = DOVECOT_2_3.format(
-            folder=self.folder, password=PASSWORD, uid=user.pw_uid, gid=user.pw_gid, imap=self.imap
-        )
+            folder=self.folder, password=_digest(PASSWORD), uid=user.pw_uid, gid=user.pw_gid,
+            imap=self.imap, asks=self.asks, login=self.serving[0], imap_processes=self.serving[1],
+        )  # fmt: skip
         (self.folder / "dovecot.conf").write_text(dovecot)
 
     def start(self) -> None:
@@ -334,8 +368,11 @@ def installed() -> str:
 
 
 @contextlib.contextmanager
-def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
+def peers(*, asks: bool = False, serving: str = "fast") -> Iterator[tuple[TestCA, Peer, Peer, str]]:
     """Run two operators made of Postfix and Dovecot; yield their authority, them, and versions.
+
+    Args:
+        asks, serving: as for `Peer`.
 
     Raises:
         RuntimeError: as `installed`.
@@ -345,7 +382,7 @@ def peers() -> Iterator[tuple[TestCA, Peer, Peer, str]]:
         root = Path(name)
         root.chmod(0o755)
         ca = TestCA(key_kind=KeyKind.P256)
-        both = [Peer(root, label) for label in ("a", "b")]
+        both = [Peer(root, label, asks=asks, serving=serving) for label in ("a", "b")]
         with contextlib.ExitStack() as stack:
             for mine, other in (both, both[::-1]):
                 mine.certify(ca)
@@ -381,16 +418,18 @@ def peer_file(folder: Path, peer: Peer, password: str = PASSWORD) -> Path:
 
 
 @contextlib.contextmanager
-def postfix_dovecot(accounts: int) -> Iterator[Side]:
-    """Run two operators made of Postfix and Dovecot.
+def postfix_dovecot(accounts: int, serving: str = "fast") -> Iterator[Side]:
+    """Run two operators made of Postfix and Dovecot, which ask for a certificate as ours do.
 
     Args:
         accounts: mailboxes of each.
+        serving: as for `Peer`.
 
     Raises:
         RuntimeError: as `peers`.
     """
-    with peers() as (ca, *both, name):
+    with peers(asks=True, serving=serving) as (ca, *both, versions):
+        name = versions if serving == "fast" else f"{versions}, {serving}"
         context = client_context(ca.bundle_pem())
         sender, receiver = (each.operator(accounts, context) for each in both)
         yield Side(name, sender, receiver, tuple(pid for each in both for pid in each.pids))

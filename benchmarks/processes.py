@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "descendants", "memory_bytes"]
+__all__ = ["cpu_by_name", "cpu_seconds", "descendants", "memory_bytes"]
 
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
@@ -33,13 +34,19 @@ def descendants(*roots: int) -> set[int]:
 
 def cpu_seconds(*roots: int) -> float:
     """Return user and system time of the trees, children that ended and were reaped included."""
-    ticks = 0
+    return sum(cpu_by_name(*roots).values())
+
+
+def cpu_by_name(*roots: int) -> Counter[str]:
+    """Return the same by name of process; who ended and was reaped counts as his parent."""
+    seconds: Counter[str] = Counter()
     for pid in descendants(*roots):
         try:
-            ticks += sum(map(int, _stat(pid)[11:15]))
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            seconds[name] += sum(map(int, _stat(pid)[11:15])) / TICK
         except OSError:
             continue
-    return ticks / TICK
+    return seconds
 
 
 def memory_bytes(*roots: int) -> int:

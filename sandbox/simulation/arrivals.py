@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulation.draws import mix, normal_quantile, uniform
-from sandbox.simulation.jit import force_inline, jit
+from sandbox.simulation.jit import force_inline, inner, jit
 from sandbox.simulation.model import LISTED, NEVER, Inputs, PollStream, SendStream, SessionKind
 from sandbox.simulation.steps import Purpose
 
@@ -109,7 +109,7 @@ def _open_day(inputs: Inputs, cursors: Cursors, stream: int, day: int) -> None:
     cursors.polls[stream, INDEX] = 0
 
 
-@force_inline
+@inner
 def _kind_of(cursors: Cursors, access: int, t: int, opened: bool) -> int:
     """Return what a look at t is: the opening, a poll, or software that is alone."""
     if t == cursors.open[access] and not opened:
@@ -117,14 +117,14 @@ def _kind_of(cursors: Cursors, access: int, t: int, opened: bool) -> int:
     return POLL if t < cursors.away[access] else ALONE
 
 
-@force_inline
+@inner
 def _poll_key(inputs: Inputs, access: int, cycle: int, kind: int) -> int:
     return mix(
         mix(inputs.run_key[0], inputs.access_identity[access]), (cycle << 2) + (kind != OPEN)
     )
 
 
-@force_inline
+@inner
 def _next_poll(inputs: Inputs, cursors: Cursors, stream: int) -> None:
     """Move a poll stream to its next arrival."""
     period = inputs.polls[stream, PERIOD]
@@ -166,7 +166,7 @@ def _next_poll(inputs: Inputs, cursors: Cursors, stream: int) -> None:
         cursors.polls[stream, INDEX] = 0
 
 
-@force_inline
+@inner
 def _next_send(inputs: Inputs, cursors: Cursors, stream: int) -> None:
     """Move a send stream to its next message."""
     hours = inputs.send_counts.shape[1]
@@ -189,7 +189,7 @@ def _next_send(inputs: Inputs, cursors: Cursors, stream: int) -> None:
     cursors.next[len(inputs.polls) + stream] = hour * HOUR + int(position * HOUR)
 
 
-@force_inline
+@inner
 def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     access = inputs.polls[stream, FIRST] + cursors.polls[stream, INDEX] - 1
     always = inputs.polls[stream, ALWAYS] == 1
@@ -203,7 +203,7 @@ def _take_poll(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     pending[4] = inputs.access_operator[access]
 
 
-@force_inline
+@inner
 def _take_send(inputs: Inputs, cursors: Cursors, stream: int, t: int) -> None:
     key = mix(mix(inputs.run_key[0], -1 - stream), cursors.sends[stream, NUMBER] - 1)
     count = inputs.sends[stream, SEND_COUNT]

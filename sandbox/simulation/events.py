@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.simulation.jit import bit_length, force_inline
+from sandbox.simulation.jit import bit_length, inner
 from sandbox.simulation.state import (
     BUCKET_BITS,
     BUCKETS,
@@ -32,14 +32,14 @@ __all__ = ["pop_late", "pop_near", "schedule", "schedule_late"]
 Ints = NDArray[np.int64]
 
 
-@force_inline
+@inner
 def _earlier(heap: Ints, a: int, b: int) -> bool:
     if heap[a, 0] != heap[b, 0]:
         return bool(heap[a, 0] < heap[b, 0])
     return bool(heap[a, 1] < heap[b, 1])
 
 
-@force_inline
+@inner
 def _heap_push(heap: Ints, n: int, t: int, tag: int) -> None:
     i = n
     while i > 0:
@@ -53,7 +53,7 @@ def _heap_push(heap: Ints, n: int, t: int, tag: int) -> None:
     heap[i, 1] = tag
 
 
-@force_inline
+@inner
 def pop_late(heap: Ints, n: int) -> None:
     """Remove the first of the n entries of the heap."""
     last = n - 1
@@ -76,7 +76,7 @@ def pop_late(heap: Ints, n: int) -> None:
     heap[i, 1] = tag
 
 
-@force_inline
+@inner
 def schedule_late(state: State, session: int, t: int) -> None:
     """Let `session` go on at t, through the heap, whose entries may be voided."""
     counters = state.counters
@@ -87,7 +87,7 @@ def schedule_late(state: State, session: int, t: int) -> None:
     counters[N_FAR] += 1
 
 
-@force_inline
+@inner
 def schedule(state: State, session: int, t: int) -> None:
     """Let `session` go on at t."""
     counters, row, bucket = state.counters, state.sessions, state.bucket
@@ -125,7 +125,7 @@ def schedule(state: State, session: int, t: int) -> None:
     counters[N_NEAR] += 1
 
 
-@force_inline
+@inner
 def pop_near(state: State) -> None:
     """Remove the first event of the buckets and find the bucket of the next."""
     counters, occupied = state.counters, state.occupied

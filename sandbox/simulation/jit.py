@@ -14,14 +14,17 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-__all__ = ["bit_length", "force_inline", "jit", "prefetch"]
+__all__ = ["bit_length", "force_inline", "inner", "jit", "prefetch"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # The kernel allocates nothing, so its arrays need no reference counts: counting them at every use
 # made it twenty times slower. Without it a compiled function may not create or return arrays.
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+# Nobody calls from C: an entry for it would be a tenth of the time that compiling takes.
+OPTIONS: dict[str, Any] = {
+    "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True,
+}  # fmt: skip
 
 # An index below zero counts from the end, and numba tests each for it: a sixth of the kernel's
 # time. No index of this package is ever negative, so its functions (and no others) are compiled
@@ -76,6 +79,18 @@ def force_inline(function: Callable[P, R]) -> Callable[P, R]:
     return compiled
 
 
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `force_inline`, for what compiled code alone calls.
+
+    It has no entry from Python, which takes longer to compile than the function itself: calling it
+    from Python ends the process.
+    """
+    compiled: Callable[P, R] = numba.njit(**OPTIONS, forceinline=True, no_cpython_wrapper=True)(
+        function
+    )
+    return compiled
+
+
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]  # numba's own protocol
 def _leading_zeros(_context: Any, _value: Any) -> Any:
     """Count the leading zero bits: one machine instruction."""
@@ -89,7 +104,7 @@ def _leading_zeros(_context: Any, _value: Any) -> Any:
 COUNT_ZEROS: Any = _leading_zeros
 
 
-@force_inline
+@inner
 def bit_length(value: int) -> int:
     """Return the number of bits that a non-negative 64-bit integer needs (0 for 0)."""
     return 64 - int(COUNT_ZEROS(value))
@@ -117,7 +132,7 @@ def _prefetch(_context: Any, array: Any, _index: Any) -> Any:
 FETCH: Any = _prefetch
 
 
-@force_inline
+@inner
 def prefetch(array: Any, index: int) -> None:
     """Ask the caches for the start of a row of an array, to have it when it is used."""
     FETCH(array, index)

@@ -16,7 +16,7 @@ from sandbox.observations.schema import Phase
 from sandbox.simulation.arrivals import INDEX, pop_arrival
 from sandbox.simulation.draws import mix, uniform
 from sandbox.simulation.events import pop_late, pop_near, schedule
-from sandbox.simulation.jit import force_inline, jit, prefetch
+from sandbox.simulation.jit import inner, jit, prefetch
 from sandbox.simulation.model import (
     NEVER,
     PACE_BITS,
@@ -89,7 +89,7 @@ P_FIRST, P_INDEX = int(PollStream.FIRST), INDEX
 DONE, GROW, FLUSH = 0, 1, 2  # answers of run_until
 
 
-@force_inline
+@inner
 def _serve(inputs: Inputs, state: State, station: int, end: int) -> None:
     """Occupy the server that falls free first until `end`."""
     free, base, n = state.free, inputs.server_offset[station], inputs.servers[station]
@@ -107,7 +107,7 @@ def _serve(inputs: Inputs, state: State, station: int, end: int) -> None:
     free[base + i] = end
 
 
-@force_inline
+@inner
 def _settle(state: State, session: int, t: int) -> None:
     """Book the time since the person was asked: hers until she answered, back end from there."""
     row = state.sessions
@@ -116,7 +116,7 @@ def _settle(state: State, session: int, t: int) -> None:
     row[session, PHASE0 + BACKEND] += t - answered
 
 
-@force_inline
+@inner
 def _mark(inputs: Inputs, state: State, record: Record, session: int, step: Any, t: int) -> None:
     """Book a successful login and its phases."""
     row = state.sessions
@@ -132,7 +132,7 @@ def _mark(inputs: Inputs, state: State, record: Record, session: int, step: Any,
     row[session, LOGIN] = t
 
 
-@force_inline
+@inner
 def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any, t: int) -> None:
     """Start the sessions that a Spawn step asks for."""
     row = state.sessions
@@ -149,7 +149,7 @@ def _spawn(inputs: Inputs, state: State, record: Record, session: int, step: Any
         schedule(state, child, t)
 
 
-@force_inline
+@inner
 def _advance(inputs: Inputs, state: State, record: Record, session: int, now: int) -> None:
     """Run a session from `now` until it must wait for its turn, a slot, or its end."""
     steps, row, facts = state.steps, state.sessions, state.facts
@@ -313,7 +313,7 @@ def _advance(inputs: Inputs, state: State, record: Record, session: int, now: in
     schedule(state, session, t)
 
 
-@force_inline
+@inner
 def _fetch_next(inputs: Inputs, state: State, stream: int) -> None:
     """Ask the caches for what the next poll of a stream will read; it is some way off in memory."""
     if stream < len(inputs.polls):
@@ -322,7 +322,7 @@ def _fetch_next(inputs: Inputs, state: State, stream: int) -> None:
         prefetch(state.facts, access)
 
 
-@force_inline
+@inner
 def _first_stream(streams: Ints) -> int:
     """Return the stream whose next arrival is the earliest."""
     first = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.simulation.arrivals import DAY
 from sandbox.simulation.draws import mix, sample
-from sandbox.simulation.jit import force_inline
+from sandbox.simulation.jit import inner
 from sandbox.simulation.model import NEVER, Inputs
 from sandbox.simulation.state import (
     ACCESS,
@@ -33,7 +33,7 @@ from sandbox.simulation.steps import ROUNDS
 __all__ = ["day_key", "duration", "leave", "new_session", "owner_of"]
 
 
-@force_inline
+@inner
 def new_session(
     state: State, access: int, kind: int, key: int, t: int, until: int, peer: int, pc: int
 ) -> int:  # fmt: skip
@@ -59,7 +59,7 @@ def new_session(
     return session
 
 
-@force_inline
+@inner
 def leave(state: State, session: int, t: int) -> None:
     """The session is over: trace it and free its row."""
     counters, row = state.counters, state.sessions
@@ -82,7 +82,7 @@ def leave(state: State, session: int, t: int) -> None:
     counters[VACANT] += 1
 
 
-@force_inline
+@inner
 def owner_of(state: State, session: int, scope: int) -> int:
     """Return whose resource a step means, as an offset within the role."""
     if scope == 1:
@@ -92,7 +92,7 @@ def owner_of(state: State, session: int, scope: int) -> int:
     return 0
 
 
-@force_inline
+@inner
 def duration(inputs: Inputs, state: State, session: int, step: Any) -> int:
     """Return the fixed part of a step plus its draw, ns; a retry draws anew."""
     law = step.law
@@ -105,7 +105,7 @@ def duration(inputs: Inputs, state: State, session: int, step: Any) -> int:
     )  # fmt: skip
 
 
-@force_inline
+@inner
 def day_key(inputs: Inputs, access: int, t: int) -> int:
     """Return the key of what an access draws once a day."""
     return mix(mix(inputs.run_key[0], inputs.access_identity[access]), t // DAY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.observations.schema import Phase
 from sandbox.simulation.events import schedule, schedule_late
-from sandbox.simulation.jit import force_inline
+from sandbox.simulation.jit import inner
 from sandbox.simulation.model import NEVER, EndpointStat, Inputs, PoolStat, Record
 from sandbox.simulation.recorder import book_connection, book_queue
 from sandbox.simulation.sessions import owner_of
@@ -29,7 +29,7 @@ ABANDONED, LOST_WAIT = int(PoolStat.ABANDONED), int(PoolStat.LOST_WAIT)
 E_ABANDONED = int(EndpointStat.ABANDONED)
 
 
-@force_inline
+@inner
 def _unlink(state: State, pool: int, session: int) -> None:
     """Take a session out of the queue of a pool."""
     row = state.sessions
@@ -46,7 +46,7 @@ def _unlink(state: State, pool: int, session: int) -> None:
     row[session, POOL] = -1
 
 
-@force_inline
+@inner
 def enqueue(state: State, record: Record, pool: int, session: int, t: int) -> None:
     """Put a session at the end of the queue of a pool; its deadline, if any, is its event."""
     row = state.sessions
@@ -66,7 +66,7 @@ def enqueue(state: State, record: Record, pool: int, session: int, t: int) -> No
         row[session, EVENT] = -1
 
 
-@force_inline
+@inner
 def hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) -> None:
     """A slot of a pool is free: give it to the longest waiting session, if any."""
     session = state.queue_head[pool]
@@ -89,7 +89,7 @@ def hand_over(inputs: Inputs, state: State, record: Record, pool: int, t: int) -
     schedule(state, session, t)
 
 
-@force_inline
+@inner
 def abandon(state: State, record: Record, session: int, t: int) -> None:
     """The deadline came while the session waited for a slot: it goes on at the handler."""
     row = state.sessions
