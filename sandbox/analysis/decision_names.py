@@ -120,6 +120,29 @@ MONEY: dict[str, Text] = {
 }  # fmt: skip
 
 
+PEOPLE: dict[str, Text] = {
+    "active": Text("part des boîtes dont un logiciel se sert",
+                   "share of mailboxes that software connects to"),
+    "present_working": Text("présents un jour ouvré", "present on a working day"),
+    "present_saturday": Text("présents un samedi", "present on a Saturday"),
+    "present_sunday": Text("présents un dimanche", "present on a Sunday"),
+    "opening_hour": Text("heure d'ouverture", "hour of opening"),
+    "opening_sd": Text("écart type de l'ouverture", "standard deviation of the opening"),
+    "closing_hour": Text("heure de fermeture", "hour of closing"),
+    "closing_sd": Text("écart type de la fermeture", "standard deviation of the closing"),
+    "rtt": Text("aller-retour sur le réseau", "network round trip"),
+    "rtt_cv": Text("variation de l'aller-retour", "variation of the round trip"),
+    "port_blocked": Text("sites dont le pare-feu bloque les ports",
+                         "sites whose firewall blocks ports"),
+    "machine_share": Text("part des messages qu'envoient des logiciels applicatifs",
+                          "share of messages that application software sends"),
+    "personal_mailboxes": Text("boîtes personnelles par site", "personal mailboxes a site"),
+    "shared_mailboxes": Text("boîtes partagées par site", "shared mailboxes a site"),
+    "application_mailboxes": Text("boîtes applicatives par site",
+                                  "application mailboxes a site"),
+}  # fmt: skip
+
+
 def _ability(leaf: str) -> Text:
     for prefix, protocol in PREFIXES.items():
         if leaf.startswith(prefix):
@@ -176,6 +199,10 @@ def factor_name(key: str) -> Text:
         what = (Text("répartition des méthodes", "split of methods") if "method" in key
                 else Text("répartition des logiciels", "split of software"))  # fmt: skip
         return say("{what} ({p})", "{what} ({p})", what=what, p=path[1])
+    if path[0] == "populations" and path[-1] in PEOPLE:
+        return say("{what} ({p})", "{what} ({p})", what=PEOPLE[path[-1]], p=path[1])
+    if key == "mailboxes.holders":
+        return Text("personnes par boîte partagée", "people a shared mailbox")
     if path[0] == "costs" and path[-1] in MONEY:
         return MONEY[path[-1]]
     return same(key)
@@ -202,7 +229,7 @@ def condition_text(each: Condition) -> Text:
         return _lasting(each)
     row = inputs().get(each.key)
     what = unit(row.unit) if row else same("")
-    digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
+    digits = next((d for d, least in enumerate((100, 10, 1)) if abs(each.value) >= least), 3)
     bound = decimal(each.value, digits)
     if each.above:
         return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",

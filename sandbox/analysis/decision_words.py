@@ -17,6 +17,7 @@ from sandbox.analysis.wording import (
     euros,
     interval,
     percent,
+    rounded,
     say,
     seconds,
 )
@@ -81,7 +82,7 @@ def amount(value: float, criterion: str) -> Text:
         return seconds(value)
     if kind == "euros a year":
         return euros(value)
-    hours = count(value)
+    hours = rounded(value)
     return Text(f"{hours.fr}{HARD}h", f"{hours.en}{HARD}h")
 
 
@@ -121,7 +122,7 @@ def turns_text(decision: Decision, turns: Sequence[Turn]) -> Text:
         return Text("aucun jusqu'à 60 %", "none up to 60%")
     criteria = list(CRITERIA)
     return enumerate_texts([
-        say("{d} dès que « {c} » pèse {x} %", "{d} from a weight of {x}% on “{c}”",
+        say("{d} dès que «{h}{c}{h}» pèse {x}{h}%", "{d} from a weight of {x}% on “{c}”", h=HARD,
             d=candidate_name(decision, turn.candidate), c=CRITERION_NAMES[criteria[turn.criterion]],
             x=decimal(100 * turn.weight))
         for turn in turns
@@ -172,8 +173,8 @@ def _recommended(decision: Decision) -> tuple[Text, list[Text]]:
 def _sure(decision: Decision) -> Text:
     choice = decision.choice
     best, rival = choice.recommended, choice.rival
-    mine = choice.together[best]
-    return say(
+    mine, other = choice.together[best], choice.together[rival]
+    sure = say(
         "{d} est le meilleur avec une probabilité de {p} {i}, sur {n} tirages des entrées "
         "incertaines et toutes les pondérations des critères ({e} à poids égaux) ; son suivant, "
         "{r}, {q}. Son regret dépasse {reg} sur 100 dans un tirage sur vingt.",
@@ -182,8 +183,17 @@ def _sure(decision: Decision) -> Text:
         "above {reg} out of 100 in one draw in twenty.",
         d=candidate_name(decision, best), p=percent(mine.probability), i=_span(mine.interval),
         n=count(decision.draws), e=percent(choice.equal_weights[best]),
-        r=candidate_name(decision, rival), q=percent(choice.together[rival].probability),
+        r=candidate_name(decision, rival), q=percent(other.probability),
         reg=points(mine.regret_p95),
+    )  # fmt: skip
+    if other.probability <= mine.probability:
+        return sure
+    return say(
+        "{s} {r} est donc plus souvent le meilleur, mais on le regrette plus : {a} en moyenne "
+        "contre {b}. Entre ces deux, ce sont les poids des critères qui décident.",
+        "{s} So {r} is best more often, but regretted more: {a} on average against {b}. Between "
+        "these two, the weights of the criteria decide.",
+        s=sure, r=candidate_name(decision, rival), a=points(other.regret), b=points(mine.regret),
     )  # fmt: skip
 
 

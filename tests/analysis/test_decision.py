@@ -87,6 +87,16 @@ def test_exceptions_beyond_three_are_counted_not_dropped(decided: Decision) -> N
     assert told[-1] == "2 more cases (10.0% of draws), on the map"
 
 
+def test_a_rival_that_is_best_more_often_is_said_to_be(decided: Decision) -> None:
+    """What is recommended is what is regretted least, not what is best most often."""
+    choice = decided.choice
+    best, rival = choice.recommended, choice.rival
+    likelier = replace(choice.together[rival], probability=0.9)
+    found = replace(decided, choice=replace(choice, together={**choice.together, rival: likelier}))
+    assert choice.together[best].probability < 0.9
+    assert "is best more often, but regretted more" in decision_lines(found)[1].text.en
+
+
 def test_every_line_is_in_both_languages(decided: Decision) -> None:
     for line in lines_of(decided):
         assert line.text.fr != line.text.en
@@ -154,6 +164,9 @@ def test_a_factor_has_a_name_that_a_reader_knows() -> None:
         "part des installations de lps-a qui envoient le nom du serveur (SNI)"
     )
     assert factor_name("populations.liberal.method_*").en == "split of methods (liberal)"
+    assert factor_name("populations.liberal.active").en == (
+        "share of mailboxes that software connects to (liberal)"
+    )
 
 
 @pytest.mark.parametrize("key", [key for key in inputs() if key.startswith("incidents.")])
