@@ -175,6 +175,6 @@ def compare(
             err=True,
         )
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+    path = result.report(folder)  # first: what is shown may go to a pipe that closes
     show(result)
-    path = result.report(folder)
     click.echo(f"\n{path}")

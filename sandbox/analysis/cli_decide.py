@@ -74,6 +74,6 @@ def decide(
             err=True,
         )
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+    path = result.report(folder)  # first: what is said may go to a pipe that closes
     say_lines(report_console(), decision_lines(result.found))
-    path = result.report(folder)
     click.echo(f"\n{path}")

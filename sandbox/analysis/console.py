@@ -23,7 +23,11 @@ def say_lines(console: Console, lines: Iterable[Line]) -> None:
     for line in lines:
         console.print(f"\n[bold]{line.topic.fr} / {line.topic.en}[/bold]")
         console.print(line.text.fr, markup=False)
+        for item in line.items:
+            console.print(f"- {item.fr}", markup=False)
         console.print(line.text.en, markup=False, style="dim")
+        for item in line.items:
+            console.print(f"- {item.en}", markup=False, style="dim")
 
 
 @contextmanager

@@ -51,12 +51,20 @@ ABILITIES: dict[str, Text] = {
     "resumes": Text("reprennent les sessions TLS", "resume TLS sessions"),
 }  # fmt: skip
 PREFIXES = {"imap_": "IMAP", "smtp_": "SMTP"}
-SPREADING = Text("une mise en production ratée qui touche d'autres méthodes",
-                 "a bad deployment that reaches other methods")  # fmt: skip
+LASTING: dict[str, Text] = {
+    SPREAD_HOURS: Text(
+        "par an chez un opérateur de mises en production ratées qui touchent d'autres méthodes",
+        "a year at an operator of bad deployments that reach other methods",
+    ),
+    SPREAD_WORTH: Text(
+        "par an de mises en production ratées qui touchent d'autres méthodes pour "
+        "1\u00a0000\u00a0€ par an d'un endpoint de plus",
+        "a year of bad deployments that reach other methods for 1,000 euros a year of one more "
+        "endpoint",
+    ),
+}
 REQUEST = Text("accès de personnes arrêtés par une demande de certificat",
                "people's accesses stopped by a certificate request")  # fmt: skip
-WORTH = Text("pour 1 000 € de supervision d'un point d'accès de plus ",
-             "for 1,000 euros of supervising one more endpoint ")  # fmt: skip
 # One barrier against another: what is stopped by this, and what by that.
 STOPPED: dict[str, tuple[Text, Text]] = {
     barrier_key(other): (REQUEST, text)
@@ -109,6 +117,29 @@ MONEY: dict[str, Text] = {
     "ciba_national_year": Text("CIBA d'un opérateur national par an",
                                "a national operator's CIBA a year"),
     "amortisation": Text("durée d'amortissement", "years of amortisation"),
+}  # fmt: skip
+
+
+PEOPLE: dict[str, Text] = {
+    "active": Text("part des boîtes dont un logiciel se sert",
+                   "share of mailboxes that software connects to"),
+    "present_working": Text("présents un jour ouvré", "present on a working day"),
+    "present_saturday": Text("présents un samedi", "present on a Saturday"),
+    "present_sunday": Text("présents un dimanche", "present on a Sunday"),
+    "opening_hour": Text("heure d'ouverture", "hour of opening"),
+    "opening_sd": Text("écart type de l'ouverture", "standard deviation of the opening"),
+    "closing_hour": Text("heure de fermeture", "hour of closing"),
+    "closing_sd": Text("écart type de la fermeture", "standard deviation of the closing"),
+    "rtt": Text("aller-retour sur le réseau", "network round trip"),
+    "rtt_cv": Text("variation de l'aller-retour", "variation of the round trip"),
+    "port_blocked": Text("sites dont le pare-feu bloque les ports",
+                         "sites whose firewall blocks ports"),
+    "machine_share": Text("part des messages qu'envoient des logiciels applicatifs",
+                          "share of messages that application software sends"),
+    "personal_mailboxes": Text("boîtes personnelles par site", "personal mailboxes a site"),
+    "shared_mailboxes": Text("boîtes partagées par site", "shared mailboxes a site"),
+    "application_mailboxes": Text("boîtes applicatives par site",
+                                  "application mailboxes a site"),
 }  # fmt: skip
 
 
@@ -168,6 +199,10 @@ def factor_name(key: str) -> Text:
         what = (Text("répartition des méthodes", "split of methods") if "method" in key
                 else Text("répartition des logiciels", "split of software"))  # fmt: skip
         return say("{what} ({p})", "{what} ({p})", what=what, p=path[1])
+    if path[0] == "populations" and path[-1] in PEOPLE:
+        return say("{what} ({p})", "{what} ({p})", what=PEOPLE[path[-1]], p=path[1])
+    if key == "mailboxes.holders":
+        return Text("personnes par boîte partagée", "people a shared mailbox")
     if path[0] == "costs" and path[-1] in MONEY:
         return MONEY[path[-1]]
     return same(key)
@@ -194,7 +229,7 @@ def condition_text(each: Condition) -> Text:
         return _lasting(each)
     row = inputs().get(each.key)
     what = unit(row.unit) if row else same("")
-    digits = 0 if abs(each.value) >= 100 else 1 if abs(each.value) >= 10 else 3
+    digits = next((d for d, least in enumerate((100, 10, 1)) if abs(each.value) >= least), 3)
     bound = decimal(each.value, digits)
     if each.above:
         return say("{k} au-dessus de {x} ({u})", "{k} above {x} ({u})",
@@ -216,16 +251,13 @@ def _against(each: Condition) -> Text:
 
 def _lasting(each: Condition) -> Text:
     """Return how long incidents of a kind last at an operator in a year, and for what money."""
-    what = INCIDENTS[HOURS[each.key]] if each.key in HOURS else SPREADING
-    money = WORTH if each.key == SPREAD_WORTH else same("")
     bound = decimal(each.value, 1)
+    what = (say("par an chez un opérateur avec {i}", "a year at an operator with {i}",
+                i=INCIDENTS[HOURS[each.key]])
+            if each.key in HOURS else LASTING[each.key])  # fmt: skip
     if each.above:
-        return say("plus de {x}{h}h par an {m}chez un opérateur avec {i}",
-                   "more than {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
-                   m=money)  # fmt: skip
-    return say("au plus {x}{h}h par an {m}chez un opérateur avec {i}",
-               "at most {x}{h}h a year {m}at an operator with {i}", x=bound, h=HARD, i=what,
-               m=money)  # fmt: skip
+        return say("plus de {x}{h}h {w}", "more than {x}{h}h {w}", x=bound, h=HARD, w=what)
+    return say("au plus {x}{h}h {w}", "at most {x}{h}h {w}", x=bound, h=HARD, w=what)
 
 
 def rule_text(rule: Rule | ChoiceCase) -> Text:

@@ -17,6 +17,7 @@ from sandbox.analysis.wording import (
     euros,
     interval,
     percent,
+    rounded,
     say,
     seconds,
 )
@@ -81,7 +82,7 @@ def amount(value: float, criterion: str) -> Text:
         return seconds(value)
     if kind == "euros a year":
         return euros(value)
-    hours = count(value)
+    hours = rounded(value)
     return Text(f"{hours.fr}{HARD}h", f"{hours.en}{HARD}h")
 
 
@@ -121,7 +122,7 @@ def turns_text(decision: Decision, turns: Sequence[Turn]) -> Text:
         return Text("aucun jusqu'à 60 %", "none up to 60%")
     criteria = list(CRITERIA)
     return enumerate_texts([
-        say("{d} dès que « {c} » pèse {x} %", "{d} from a weight of {x}% on “{c}”",
+        say("{d} dès que «{h}{c}{h}» pèse {x}{h}%", "{d} from a weight of {x}% on “{c}”", h=HARD,
             d=candidate_name(decision, turn.candidate), c=CRITERION_NAMES[criteria[turn.criterion]],
             x=decimal(100 * turn.weight))
         for turn in turns
@@ -142,7 +143,7 @@ def _span(ends: tuple[float, float]) -> Text:
     return interval(percent(ends[0]), percent(ends[1]))
 
 
-def _recommended(decision: Decision) -> Text:
+def _recommended(decision: Decision) -> tuple[Text, list[Text]]:
     """Say what to choose, and under which conditions something else."""
     best = decision.choice.recommended
     base = say("{d} : le moindre regret attendu, {r}", "{d}: the least expected regret, {r}",
@@ -150,9 +151,10 @@ def _recommended(decision: Decision) -> Text:
                r=points(decision.choice.together[best].regret))  # fmt: skip
     exceptions = [case for case in cases_of(decision.map.rules) if case.candidate != best]
     if not exceptions:
-        return say("{b}. Aucune condition trouvée n'en fait préférer une autre.",
+        none = say("{b}. Aucune condition trouvée n'en fait préférer une autre.",
                    "{b}. No condition that was found makes another one better.",
                    b=base)  # fmt: skip
+        return none, []
     parts = [
         say("{d} si {c} ({s} des tirages ; juste dans {p})",
             "{d} if {c} ({s} of draws; right in {p})",
@@ -162,18 +164,17 @@ def _recommended(decision: Decision) -> Text:
     ]  # fmt: skip
     left = exceptions[MOST:]
     if left:
-        parts.append(say("et selon la carte ({k} cas de plus, {s} des tirages)",
-                         "and as the map says ({k} more cases, {s} of draws)", k=count(len(left)),
+        parts.append(say("{k} cas de plus ({s} des tirages), sur la carte",
+                         "{k} more cases ({s} of draws), on the map", k=count(len(left)),
                          s=percent(sum(case.coverage for case in left))))  # fmt: skip
-    return say("{b}. Sauf : {p}.", "{b}. But: {p}.", b=base,
-               p=Text(" ; ".join(t.fr for t in parts), "; ".join(t.en for t in parts)))  # fmt: skip
+    return say("{b}. Sauf :", "{b}. But:", b=base), parts
 
 
 def _sure(decision: Decision) -> Text:
     choice = decision.choice
     best, rival = choice.recommended, choice.rival
-    mine = choice.together[best]
-    return say(
+    mine, other = choice.together[best], choice.together[rival]
+    sure = say(
         "{d} est le meilleur avec une probabilité de {p} {i}, sur {n} tirages des entrées "
         "incertaines et toutes les pondérations des critères ({e} à poids égaux) ; son suivant, "
         "{r}, {q}. Son regret dépasse {reg} sur 100 dans un tirage sur vingt.",
@@ -182,27 +183,33 @@ def _sure(decision: Decision) -> Text:
         "above {reg} out of 100 in one draw in twenty.",
         d=candidate_name(decision, best), p=percent(mine.probability), i=_span(mine.interval),
         n=count(decision.draws), e=percent(choice.equal_weights[best]),
-        r=candidate_name(decision, rival), q=percent(choice.together[rival].probability),
+        r=candidate_name(decision, rival), q=percent(other.probability),
         reg=points(mine.regret_p95),
+    )  # fmt: skip
+    if other.probability <= mine.probability:
+        return sure
+    return say(
+        "{s} {r} est donc plus souvent le meilleur, mais on le regrette plus : {a} en moyenne "
+        "contre {b}. Entre ces deux, ce sont les poids des critères qui décident.",
+        "{s} So {r} is best more often, but regretted more: {a} on average against {b}. Between "
+        "these two, the weights of the criteria decide.",
+        s=sure, r=candidate_name(decision, rival), a=points(other.regret), b=points(mine.regret),
     )  # fmt: skip
 
 
 def _accuracy_text(decision: Decision) -> Text:
-    """Say how often the map is right on fresh draws, beside what is possible and trivial."""
+    """Say how often the map is right on fresh draws, beside always the same choice."""
     equal, weighed = decision.map.equal, decision.map.weighed
     return say(
-        "La carte désigne le meilleur, ou un qui en est à {m} au plus (les moindres écarts qui "
-        "comptent), dans {a} de {n} tirages neufs ({p} à un point près, {e} exactement) ; toujours "
-        "le même choix, {w} ; une régression sur toutes les entrées, {c}. Sous toutes les "
-        "pondérations : {aw}, {ww} et {cw}.",
-        "The map names the best, or one within {m} of it (the least gaps that matter), in {a} of "
-        "{n} fresh draws ({p} within a point, {e} exactly); always the same choice, {w}; a "
-        "regression on every input, {c}. Under all weights: {aw}, {ww} and {cw}.",
+        "Sur {n} tirages neufs, la carte désigne le meilleur à un point près dans {p}, et à {m}, "
+        "les moindres écarts qui comptent, dans {a} (toujours le même choix : {w} ; sous toutes "
+        "les pondérations, {aw} et {ww}).",
+        "In {n} fresh draws the map names the best within a point in {p}, and within {m}, the "
+        "least gaps that matter, in {a} (always the same choice: {w}; under all weights, {aw} "
+        "and {ww}).",
         m=points(decision.map.margin), n=count(decision.map.fresh), a=percent(equal["map"].margin),
-        p=percent(equal["map"].point), e=percent(equal["map"].exact),
-        w=percent(equal["always"].margin), c=percent(equal["ceiling"].margin),
+        p=percent(equal["map"].point), w=percent(equal["always"].margin),
         aw=percent(weighed["map"].margin), ww=percent(weighed["always"].margin),
-        cw=percent(weighed["ceiling"].margin),
     )  # fmt: skip
 
 
@@ -227,20 +234,21 @@ def _changes(decision: Decision) -> Text:
     return Text(" ".join(p.fr for p in parts), " ".join(p.en for p in parts))
 
 
-def _next(decision: Decision) -> Text:
+def _next(decision: Decision) -> tuple[Text, list[Text]]:
     if not decision.measure_first:
-        return say(
+        none = say(
             "Aucune entrée, seule, ne vaut d'être mesurée avant de choisir : tout savoir ferait "
             "gagner {p}.",
             "No input alone is worth measuring before choosing: knowing everything would gain {p}.",
             p=points(decision.perfect),
         )  # fmt: skip
-    return say(
-        "{m}. Tout savoir ferait gagner {p} ; la première mesure, {g}.",
-        "{m}. Knowing everything would gain {p}; the first measure, {g}.",
-        m=enumerate_texts([measure_text(each) for each in decision.measure_first]),
+        return none, []
+    worth = say(
+        "Tout savoir ferait gagner {p} ; la première de ces mesures, {g} :",
+        "Knowing everything would gain {p}; the first of these measures, {g}:",
         p=points(decision.perfect), g=points(decision.measure_first[0].gain.mean),
     )  # fmt: skip
+    return worth, [measure_text(each) for each in decision.measure_first]
 
 
 def _by_design(decision: Decision, criterion: str) -> Text:
@@ -315,13 +323,15 @@ def _scope(decision: Decision) -> Text:
 def decision_lines(decision: Decision) -> Sequence[Line]:
     """Return the first screen."""
     first = _first(decision)
+    chosen, exceptions = _recommended(decision)
+    worth, measures = _next(decision)
     return [
-        Line(Text("Que choisir ?", "What to choose?"), _recommended(decision), first),
+        Line(Text("Que choisir ?", "What to choose?"), chosen, first, exceptions),
         Line(Text("Quelle chance d'avoir raison ?", "How likely is that right?"), _sure(decision),
              first),
         Line(Text("Qu'est-ce qui changerait la réponse ?", "What would change the answer?"),
              _changes(decision), first),
-        Line(Text("Que mesurer ensuite ?", "What to measure next?"), _next(decision), first),
+        Line(Text("Que mesurer ensuite ?", "What to measure next?"), worth, first, measures),
         _criterion_line(decision, Text("Qui ne peut pas se connecter ?", "Who cannot connect?"),
                         "cannot_connect"),
         _criterion_line(decision, Text("Combien cela coûte-t-il ?", "What does it cost?"),

@@ -17,11 +17,16 @@ __all__ = ["Line", "ReportPicture", "ReportSection", "page_of"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the first screen: what it is about, what the numbers say, what they rest on."""
+    """One line of the first screen: what it is about, what the numbers say, what they rest on.
+
+    Attributes:
+        items: a list below the text.
+    """
 
     topic: Text
     text: Text
     rests: Sequence[Link] = ()
+    items: Sequence[Text] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ __all__ = [
     "limit",
     "measure",
     "percent",
+    "rounded",
     "same",
     "say",
     "seconds",
@@ -42,6 +43,7 @@ DASH = "–"
 MINUS = "\u2212"
 MILLI, MINUTES = 1.0, 180.0  # below: milliseconds; from: minutes
 LEAST_PERCENT = 1e-4
+LEAST_SECONDS = 1e-5
 FRENCH_PLURAL = 2
 
 
@@ -260,6 +262,14 @@ def count(value: float | None) -> Text:
     return decimal(value, 0)
 
 
+def rounded(value: float) -> Text:
+    """Return a whole number of three significant figures: 4 710 000."""
+    if value == 0:
+        return same("0")
+    step = 10.0 ** max(0, math.floor(math.log10(abs(value))) - 2)
+    return count(step * round(value / step))
+
+
 def _significant(value: float, figures: int = 3) -> Text:
     """Return three significant figures, never in powers of ten."""
     if value == 0:
@@ -284,12 +294,15 @@ def _with_unit(value: Text, symbol: str) -> Text:
 
 
 def seconds(value: float | None) -> Text:
-    """Return a duration: ms below a second, min from three minutes on."""
+    """Return a duration: ms below a second, min from three minutes on; below 0.01 ms that bound."""
     if value is None or not math.isfinite(value):
         return NOTHING
     size = abs(value)
     if size == 0:
         return same(f"0{HARD}s")
+    if size < LEAST_SECONDS:
+        sign = "" if value > 0 else MINUS
+        return Text(f"<{HARD}{sign}0,01{HARD}ms", f"<{HARD}{sign}0.01{HARD}ms")
     if size < MILLI:
         return _with_unit(_significant(1000 * value), "ms")
     if size < MINUTES:

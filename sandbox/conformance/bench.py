@@ -7,14 +7,22 @@ import re
 import secrets
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
+from time import monotonic
 
 import pyotp
 
-from sandbox.conformance.connection import ProbeConnection, Transcript, UnreachableError
+from sandbox.conformance.connection import (
+    Pipe,
+    ProbeConnection,
+    SilentError,
+    SlowError,
+    Transcript,
+    UnreachableError,
+)
 from sandbox.conformance.findings import Unsure
 from sandbox.conformance.imap import ImapAnswer, ImapProbe
 from sandbox.conformance.lab import ANSWER_SECONDS, Lab
@@ -34,6 +42,7 @@ __all__ = ["Bench", "Codes", "Shared", "WayIn"]
 _PREFERRED = (*CERTIFICATE_METHODS, "password", "ecps", "ciba-operateur", "totp")
 _NEWEST = 30  # messages that are looked through
 _MARK = re.compile(rb"controle-[0-9a-f]{8}-[0-9]+")
+_WAITING = 3 * ANSWER_SECONDS  # s that a connection is waited for, all its answers together
 _CODE_SECONDS = 95.0  # three steps and a little: every account has a new code by then
 
 
@@ -69,13 +78,42 @@ class WayIn:
 
 @dataclass
 class Shared:
-    """What checks leave to each other: codes, ways in refused, doors that answer, TLS, the end."""
+    """What checks leave to each other: codes, ways in refused, which doors answer, TLS, the end."""
 
     codes: Codes = field(default_factory=Codes)
     closed: set[WayIn] = field(default_factory=set)
     alive: set[CheckedDoor] = field(default_factory=set)
+    slow: set[CheckedDoor] = field(default_factory=set)
     contexts: dict[Pair | None, ssl.SSLContext] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
+
+
+class _Timed:
+    """A pipe whose server may be waited for so long in all, however it spreads what it says.
+
+    Args:
+        pipe: carries the bytes.
+        left: seconds.
+        over: called when they are over.
+    """
+
+    def __init__(self, pipe: Pipe, left: float, over: Callable[[], None]) -> None:
+        self._pipe, self._left, self._over = pipe, left, over
+        self.write, self.close = pipe.write, pipe.close
+
+    def read(self) -> bytes:
+        """As the pipe does.
+
+        Raises:
+            SlowError: too long was waited for it.
+        """
+        since = monotonic()
+        data = self._pipe.read()
+        self._left -= monotonic() - since
+        if self._left < 0:
+            self._over()
+            raise SlowError
+        return data
 
 
 Doors = tuple[CheckedDoor, ...]
@@ -103,6 +141,7 @@ class Bench:
         self.transcript = Transcript()
         self._codes, self._closed = shared.codes, shared.closed
         self._contexts, self._alive = shared.contexts, shared.alive
+        self._slow = shared.slow
         self._stopped = shared.stopped
         self._open: list[ProbeConnection] = []
         self._marks = itertools.count(1)
@@ -154,9 +193,18 @@ class Bench:
         return next((way.pair for way in ways if way.method in door.methods and way.pair), None)
 
     def clear(self, door: CheckedDoor, seconds: float = ANSWER_SECONDS) -> ProbeConnection:
-        """Connect in clear."""
+        """Connect in clear.
+
+        Raises:
+            SlowError: no check could wait for this door's answers.
+        """
         self.transcript.note("#", f"{door.name} {door.host}:{door.port}")
-        connection = ProbeConnection(self.lab.open(door, seconds=seconds), self.transcript)
+        if door in self._slow:
+            raise SlowError
+        pipe = self.lab.open(door, seconds=seconds)
+        left = _WAITING if door in self._alive else ANSWER_SECONDS
+        timed = _Timed(pipe, left, lambda: self._slow.add(door))
+        connection = ProbeConnection(timed, self.transcript)
         self._open.append(connection)
         return connection
 
@@ -185,7 +233,11 @@ class Bench:
     def answers(self, door: CheckedDoor) -> None:
         """Be unsure of a door that says nothing of its protocol: its silence refuses nothing."""
         if door not in self._alive:
-            line = self.greeted(door).line()
+            try:
+                line = self.greeted(door).line()
+            except SilentError:
+                self._slow.add(door)
+                raise
             if not re.match(rb"[*+] " if door.protocol == "imap" else rb"\d{3}[ -]", line):
                 raise Unsure("autre protocole", "another protocol")
             self._alive.add(door)

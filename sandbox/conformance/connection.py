@@ -16,6 +16,7 @@ __all__ = [
     "Pipe",
     "ProbeConnection",
     "SilentError",
+    "SlowError",
     "TlsRefusedError",
     "Transcript",
     "UnreachableError",
@@ -38,6 +39,10 @@ class CutError(Exception):
 
 class SilentError(Exception):
     """The server said nothing for too long."""
+
+
+class SlowError(Exception):
+    """The server speaks, but takes too long over it; no check waits for it again."""
 
 
 class TlsRefusedError(Exception):

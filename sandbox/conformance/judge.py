@@ -11,7 +11,13 @@ from importlib.metadata import version
 from sandbox.conformance.bench import Bench, Shared
 from sandbox.conformance.checks import CHECKS, Check
 from sandbox.conformance.checks.register import once
-from sandbox.conformance.connection import CutError, SilentError, TlsRefusedError, UnreachableError
+from sandbox.conformance.connection import (
+    CutError,
+    SilentError,
+    SlowError,
+    TlsRefusedError,
+    UnreachableError,
+)
 from sandbox.conformance.findings import CheckResult, Finding, Report, Stop
 from sandbox.conformance.lab import Lab
 from sandbox.conformance.requirements import Requirement, requirements
@@ -105,6 +111,8 @@ def _at(row: Requirement, check: Check, door: CheckedDoor, bench: Bench) -> Find
         result, why = CheckResult.INCONCLUSIVE, f"{at}connexion coupée / connection cut"
     except SilentError:
         result, why = CheckResult.INCONCLUSIVE, f"{at}pas de réponse / no answer"
+    except SlowError:
+        result, why = CheckResult.INCONCLUSIVE, f"{at}trop lent / too slow"
     except TlsRefusedError as error:
         result, why = CheckResult.INCONCLUSIVE, f"{at}TLS : {error}"
     finally:

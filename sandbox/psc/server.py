@@ -264,18 +264,15 @@ def running(
     profile: str = "psc",
     *,
     port: int = 0,
-    mtls_port: int = 0,
-    host_name: str = "localhost",
     options: ProviderOptions | None = None,
     state: Path | None = None,
     clock: Clock | None = None,
-    files: TlsFiles | None = None,
     **changes: Any,
 ) -> Iterator[Running]:
     """Run a provider in a thread for as long as the block lasts.
 
-    `changes` are settings (`interval=5`, `fapi=True` ...). `files` are certificates from another
-    CA; `state` a file that survives; `clock` a clock to share.
+    `changes` are settings (`interval=5`, `fapi=True` ...); `state` is a file that survives, `clock`
+    a clock to share.
 
     Raises:
         UserError: a setting, a port or a file is wrong.
@@ -284,11 +281,10 @@ def running(
         server = ProviderServer(
             settings_for(profile, **changes),
             options or ProviderOptions(),
-            files=files or psc_files(Path(folder), rsa=changes.get("fapi", False)),
-            revocation=None if files else registered(Path(folder)),
+            files=psc_files(Path(folder), rsa=changes.get("fapi", False)),
+            revocation=registered(Path(folder)),
             port=port,
-            mtls_port=mtls_port,
-            host_name=host_name,
+            host_name="localhost",
             state=state,
             clock=clock,
         )

@@ -39,12 +39,12 @@ class SoftHsmToken:
     Attributes:
         module: The PKCS#11 library to load.
         config: Value for `SOFTHSM2_CONF`.
-        label: Label of the token.
+        label: Its label.
     """
 
     module: Path
     config: Path
-    label: str
+    label: str = "CPS TEST"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,7 +62,7 @@ def softhsm_module() -> Path | None:
     return next((Path(place) for place in places if Path(place).is_file()), None)
 
 
-def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmToken:
+def make_token(card: Card, folder: Path) -> SoftHsmToken:
     """Put both pairs of a card on a new token.
 
     Objects: identifier 01 for authentication, 02 for signature; keys are private and cannot be
@@ -71,7 +71,6 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmT
     Args:
         card: The card.
         folder: An empty or new folder for the token.
-        label: Label of the token, 1 to 32 characters.
 
     Raises:
         UserError: SoftHSM2 or OpenSC's pkcs11-tool is absent, or the folder is not empty.
@@ -82,12 +81,6 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmT
             "un jeton PKCS#11 veut SoftHSM2 et pkcs11-tool ; installer les paquets "
             "softhsm2 et opensc",
             "a PKCS#11 token needs SoftHSM2 and pkcs11-tool; install packages softhsm2 and opensc",
-        )
-    if not 1 <= len(label.encode()) <= 32:
-        raise UserError(
-            "le nom d'un jeton a 1 à 32 caractères",
-            "a token's label has 1 to 32 characters",
-            where=f"{label!r}",
         )
     if folder.exists() and any(folder.iterdir()):
         raise UserError(
@@ -102,7 +95,7 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmT
     config.write_text(
         f"directories.tokendir = {store}\nobjectstore.backend = file\nlog.level = ERROR\n"
     )
-    token = SoftHsmToken(module=module, config=config, label=label)
+    token = SoftHsmToken(module=module, config=config)
 
     def run(*arguments: str) -> None:
         # PINs go through the environment: command lines can be read by every user.
@@ -120,8 +113,8 @@ def make_token(card: Card, folder: Path, *, label: str = "CPS TEST") -> SoftHsmT
             raise UserError.because("échec", "failed", f"pkcs11-tool {arguments[0]}", last)
 
     pin = "env:MSS_CARD_PIN"
-    run("--init-token", "--slot-index", "0", "--label", label, "--so-pin", pin)
-    chosen = ("--token-label", label, "--login")
+    run("--init-token", "--slot-index", "0", "--label", token.label, "--so-pin", pin)
+    chosen = ("--token-label", token.label, "--login")
     run("--init-pin", *chosen, "--login-type", "so", "--so-pin", pin, "--new-pin", pin)
     for identifier, name, issued in (("01", "AUTH", card.auth), ("02", "SIGN", card.sign)):
         with tempfile.TemporaryDirectory() as temporary:

@@ -100,14 +100,14 @@ class Schedule:
 
 def schedule_of(
     scenario: Scenario, candidate: Candidate, among: Sequence[Candidate], window: Window, *,
-    seed: int = 1, scale: float = 1.0, replication: int = 0,
+    seed: int = 1, scale: float = 1.0,
 ) -> Schedule:  # fmt: skip
     """Return the sessions of some minutes: those of who can connect under all candidates.
 
     Raises:
         UserError: nobody starts a session then.
     """
-    space = build_space(scenario, seed=seed, scale=scale, replication=replication)
+    space = build_space(scenario, seed=seed, scale=scale)
     only = can_connect(space, [(each.design, each.policy) for each in among])
     whole = build_model(space, candidate.design, candidate.policy, only=only)
     model = windowed(whole, window.begin, window.seconds, speed=window.speed)

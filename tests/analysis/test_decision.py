@@ -62,7 +62,10 @@ QUESTIONS = {  # of the deck, and what a reader must find
 
 
 def test_the_first_screen_answers_the_questions_of_the_deck(decided: Decision, page: Page) -> None:
-    said = {line.topic.fr: line.text.fr for line in decision_lines(decided)}
+    said = {
+        line.topic.fr: " ".join(each.fr for each in (line.text, *line.items))
+        for line in decision_lines(decided)
+    }
     shown = " ".join(page.text)
     for question, words in QUESTIONS.items():
         assert question in shown
@@ -79,13 +82,26 @@ def test_exceptions_beyond_three_are_counted_not_dropped(decided: Decision) -> N
         for n in range(5)
     )  # fmt: skip
     found = replace(decided, map=replace(decided.map, rules=rules))
-    assert "and as the map says (2 more cases, 10.0% of draws)" in decision_lines(found)[0].text.en
+    told = [item.en for item in decision_lines(found)[0].items]
+    assert len(told) == 4
+    assert told[-1] == "2 more cases (10.0% of draws), on the map"
+
+
+def test_a_rival_that_is_best_more_often_is_said_to_be(decided: Decision) -> None:
+    """What is recommended is what is regretted least, not what is best most often."""
+    choice = decided.choice
+    best, rival = choice.recommended, choice.rival
+    likelier = replace(choice.together[rival], probability=0.9)
+    found = replace(decided, choice=replace(choice, together={**choice.together, rival: likelier}))
+    assert choice.together[best].probability < 0.9
+    assert "is best more often, but regretted more" in decision_lines(found)[1].text.en
 
 
 def test_every_line_is_in_both_languages(decided: Decision) -> None:
     for line in lines_of(decided):
         assert line.text.fr != line.text.en
         assert "{" not in line.text.fr + line.text.en
+        assert all(item.fr != item.en and "{" not in item.fr + item.en for item in line.items)
 
 
 def test_every_headline_links_to_the_input_that_drives_it(decided: Decision, page: Page) -> None:
@@ -124,11 +140,11 @@ def test_frames_hold_the_same_numbers(decided: Decision) -> None:
          "login policy other than xoauth2"),
         (Condition("costs.editors", 150.0, above=True), "number of editors above 150 (editors)"),
         (Condition("incidents.deployment.spread_hours", 2.06, above=True), (
-         "more than 2.1\u00a0h a year at an operator with "
-          "a bad deployment that reaches other methods")),
+         "more than 2.1\u00a0h a year at an operator of bad deployments that reach other "
+         "methods")),
         (Condition("incidents.deployment.spread_hours_worth", 6.84, above=False), (
-            "at most 6.8\u00a0h a year for 1,000 euros of supervising one more endpoint at an "
-            "operator with a bad deployment that reaches other methods")),
+            "at most 6.8\u00a0h a year of bad deployments that reach other methods for 1,000 "
+            "euros a year of one more endpoint")),
         (Condition("robot.stopped_preauth-external", -0.08, above=True), (
             "application software stopped where PREAUTH is imposed (0 without it) less those that "
             "EXTERNAL would stop: more than \u22128.0 points")),
@@ -148,6 +164,9 @@ def test_a_factor_has_a_name_that_a_reader_knows() -> None:
         "part des installations de lps-a qui envoient le nom du serveur (SNI)"
     )
     assert factor_name("populations.liberal.method_*").en == "split of methods (liberal)"
+    assert factor_name("populations.liberal.active").en == (
+        "share of mailboxes that software connects to (liberal)"
+    )
 
 
 @pytest.mark.parametrize("key", [key for key in inputs() if key.startswith("incidents.")])

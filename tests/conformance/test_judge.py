@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import pytest
 from lxml import etree
@@ -57,6 +59,31 @@ class Deaf(Said):
 
     def read(self) -> bytes:
         raise SilentError
+
+
+@dataclass
+class Drip(Said):
+    """A server that says a byte every three seconds: of TLS, without an end, and of no line."""
+
+    clock: Iterator[int] = field(default_factory=lambda: itertools.count(0, 3))
+
+    def read(self) -> bytes:
+        next(self.clock)
+        first, self.words = self.words[:1], self.words[1:]
+        return first or b"\0"
+
+
+@dataclass
+class Dribbling(Memory):
+    """Where all doors drip."""
+
+    clock: Iterator[int] = field(default_factory=lambda: itertools.count(0, 3))
+    opened: int = 0
+
+    def open(self, door: CheckedDoor, *, seconds: float = 0.0) -> Pipe:
+        del door, seconds
+        self.opened += 1
+        return Drip(b"\x16\x03\x03\x40\x00", self.clock)
 
 
 @dataclass
@@ -114,6 +141,18 @@ def test_a_session_that_is_cut_or_is_no_mail_is_no_verdict(
     judged = judge_operator(subject, Odd(pki, pipe=pipe))
     assert judged.verdict is CheckResult.INCONCLUSIVE
     assert found(judged, CheckResult.PASS) | found(judged, CheckResult.FAIL) == set()
+
+
+def test_a_server_that_dribbles_is_waited_for_once_at_each_door(
+    pki: Pki, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Dribbling(pki)
+    monkeypatch.setattr("sandbox.conformance.bench.monotonic", lambda: next(lab.clock))
+    judged = judge_operator(subject, lab)
+    assert judged.verdict is CheckResult.INCONCLUSIVE
+    assert any("trop lent / too slow" in each.why for each in judged.findings)
+    # Two checks at once may meet the same door.
+    assert lab.opened <= 2 * len([*subject.doors, subject.relay])
 
 
 def test_one_door_that_is_shut_is_named(pki: Pki, subject: Subject) -> None:

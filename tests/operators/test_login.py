@@ -71,38 +71,32 @@ def actor(expires_at: float | None = None) -> Actor:
                  expires_at=expires_at)  # fmt: skip
 
 
-def test_a_login_is_timed_by_a_clock_that_never_goes_back() -> None:
-    async def work() -> None:
-        here = Place()
-        login = here.connection()
-        step = login.begin("PLAIN", PLAIN)
-        assert isinstance(step, PasswordCredentials)
-        here.now += 7.0
-        here.verdict = lambda: Accepted(actor=actor(), backend=2.0, person=4.0)
-        await login.judge(step)
-        [seen] = here.seen
-        assert (seen.tls, seen.sasl, seen.backend, seen.person) == (0.25, 1.0, 2.0, 4.0)
-
-    asyncio.run(work())
+async def test_a_login_is_timed_by_a_clock_that_never_goes_back() -> None:
+    here = Place()
+    login = here.connection()
+    step = login.begin("PLAIN", PLAIN)
+    assert isinstance(step, PasswordCredentials)
+    here.now += 7.0
+    here.verdict = lambda: Accepted(actor=actor(), backend=2.0, person=4.0)
+    await login.judge(step)
+    [seen] = here.seen
+    assert (seen.tls, seen.sasl, seen.backend, seen.person) == (0.25, 1.0, 2.0, 4.0)
 
 
-def test_a_client_that_hangs_up_gave_up_and_its_wait_was_for_the_person() -> None:
-    async def work() -> None:
-        here = Place()
-        here.open.clear()
-        login = here.connection()
-        step = login.begin("PLAIN", PLAIN)
-        assert isinstance(step, PasswordCredentials)
-        waiting = asyncio.create_task(login.judge(step))
-        await asyncio.sleep(0)
-        here.now += 30.0
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        [seen] = here.seen
-        assert (seen.cause, seen.reason) == (Cause.CLIENT_TIMEOUT, "client-gave-up")
-        assert (seen.sasl, seen.person) == (0.0, 30.0)
-
-    asyncio.run(work())
+async def test_a_client_that_hangs_up_gave_up_and_its_wait_was_for_the_person() -> None:
+    here = Place()
+    here.open.clear()
+    login = here.connection()
+    step = login.begin("PLAIN", PLAIN)
+    assert isinstance(step, PasswordCredentials)
+    waiting = asyncio.create_task(login.judge(step))
+    await asyncio.sleep(0)
+    here.now += 30.0
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    [seen] = here.seen
+    assert (seen.cause, seen.reason) == (Cause.CLIENT_TIMEOUT, "client-gave-up")
+    assert (seen.sasl, seen.person) == (0.0, 30.0)
 
 
 @pytest.mark.parametrize(
@@ -142,23 +136,20 @@ def test_a_malformed_response_says_what_is_wrong_with_it() -> None:
     assert here.journal.since()[-1]["detail"] == denied.text
 
 
-def test_an_operator_that_fails_within_answers_try_later_and_blames_nobody() -> None:
-    async def work() -> None:
-        here = Place()
+async def test_an_operator_that_fails_within_answers_try_later_and_blames_nobody() -> None:
+    here = Place()
 
-        def broken() -> Accepted:
-            raise sqlite3.OperationalError("database or disk is full")
+    def broken() -> Accepted:
+        raise sqlite3.OperationalError("database or disk is full")
 
-        here.verdict = broken
-        login = here.connection()
-        verdict = await login.judge(login.certificate())
-        assert isinstance(verdict, Rejected)
-        assert verdict.refusal.answer.imap_code == "UNAVAILABLE"
-        assert [(seen.reason, seen.cause) for seen in here.seen] == [
-            ("login-unavailable", Cause.BACKEND_DOWN)
-        ]
-
-    asyncio.run(work())
+    here.verdict = broken
+    login = here.connection()
+    verdict = await login.judge(login.certificate())
+    assert isinstance(verdict, Rejected)
+    assert verdict.refusal.answer.imap_code == "UNAVAILABLE"
+    assert [(seen.reason, seen.cause) for seen in here.seen] == [
+        ("login-unavailable", Cause.BACKEND_DOWN)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,42 +174,33 @@ def test_what_a_connection_is_offered(
     assert login.alone is alone
 
 
-def test_a_certificate_that_does_not_say_which_mailbox_has_not_failed_yet() -> None:
-    async def work() -> None:
-        here = Place()
-        here.verdict = lambda: Rejected(refusal=refusals.MAILBOX_NOT_NAMED)
-        login = here.connection(certificate=b"x")
-        await login.judge(login.certificate())
-        assert here.seen == []
-        assert login.failures == 0
-
-    asyncio.run(work())
+async def test_a_certificate_that_does_not_say_which_mailbox_has_not_failed_yet() -> None:
+    here = Place()
+    here.verdict = lambda: Rejected(refusal=refusals.MAILBOX_NOT_NAMED)
+    login = here.connection(certificate=b"x")
+    await login.judge(login.certificate())
+    assert here.seen == []
+    assert login.failures == 0
 
 
-def test_a_session_ends_with_its_token() -> None:
-    async def work() -> None:
-        here = Place()
-        here.verdict = lambda: Accepted(actor=actor(WALL))
-        login = here.connection()
-        await login.judge(login.certificate())
-        assert (await login.ended()).name == "token-ended"
-        assert here.journal.since()[-1]["event"] == "ended"
-
-    asyncio.run(work())
+async def test_a_session_ends_with_its_token() -> None:
+    here = Place()
+    here.verdict = lambda: Accepted(actor=actor(WALL))
+    login = here.connection()
+    await login.judge(login.certificate())
+    assert (await login.ended()).name == "token-ended"
+    assert here.journal.since()[-1]["event"] == "ended"
 
 
-def test_a_session_ends_when_what_opened_it_is_no_longer_good() -> None:
-    async def work() -> None:
-        here = Place(recheck=0.001)
-        login = here.connection()
-        await login.judge(login.certificate())
-        ending = asyncio.create_task(login.ended())
-        await asyncio.sleep(0.02)
-        assert not ending.done()
-        here.later = refusals.CERTIFICATE_REVOKED
-        assert (await ending).name == "certificate-revoked"
-
-    asyncio.run(work())
+async def test_a_session_ends_when_what_opened_it_is_no_longer_good() -> None:
+    here = Place(recheck=0.001)
+    login = here.connection()
+    await login.judge(login.certificate())
+    ending = asyncio.create_task(login.ended())
+    await asyncio.sleep(0.02)
+    assert not ending.done()
+    here.later = refusals.CERTIFICATE_REVOKED
+    assert (await ending).name == "certificate-revoked"
 
 
 def test_a_challenge_is_base64_and_the_exchange_goes_on() -> None:

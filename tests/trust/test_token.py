@@ -27,7 +27,7 @@ def made(request, tool, tmp_path_factory):
         pytest.skip("SoftHSM2 is not installed")
     ca = TestCA(key_kind=request.param, authority_keys=KeyKind.P256)
     card = ca.cps(PERSON, pin="4271")
-    return card, make_token(card, tmp_path_factory.mktemp("token"), label="CPS DURAND")
+    return card, make_token(card, tmp_path_factory.mktemp("token"))
 
 
 def pkcs11(tool, token, *arguments):
@@ -96,7 +96,7 @@ def test_p11tool_lists_the_card(tool, made):
         env=os.environ | token.environment,
     )
     assert code == 0
-    assert "token=CPS%20DURAND" in out
+    assert "token=CPS%20TEST" in out
     assert out.count("type=cert") == 2
 
 
