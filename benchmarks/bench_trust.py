@@ -159,11 +159,10 @@ def ocsp(seconds: float) -> None:
 def domain_list(seconds: float) -> None:
     """Print verifications of the list of the real size per second."""
     from tests.trust import lists
-    from tests.trust.test_list import sign_tree
 
     ca = TestCA(key_kind=KeyKind.P256)
     signer = ca.list_signing(ORG, "alb", "alb@mssante.test")
-    data = sign_tree(lists.real_size_document(), signer)
+    data = lists.sign_tree(lists.real_size_document(), signer)
     policy = ListPolicy(bundle=load_bundle(ca.bundle_pem()))
     ours = rate(lambda: verify_list(data, policy, datetime.now(UTC)), seconds)
     print(f"list, {len(data) / 1e6:.1f} MB: verified and read {ours:.1f} /s")

@@ -136,8 +136,8 @@ class LifeCycle:
             person = self._directory.person(identity)
             if person is None:
                 raise UserError(
-                    "personne dans l'annuaire ; donner un RPPS (11 chiffres) que montre",
-                    "nobody in the directory; give an RPPS (11 digits) that is shown by",
+                    "inconnu de l'annuaire ; donner un RPPS (11 chiffres), que montre",
+                    "unknown to the directory; give an RPPS (11 digits), as shown by",
                     where=identity[:40], then="mss-sandbox directory search",
                 )  # fmt: skip
             if reason:

@@ -200,6 +200,7 @@ def test_the_junit_example_passes(mss_space: LiveSpace, tmp_path: Path) -> None:
     (tmp_path / "MailTest.java").write_text(block("java"), "utf-8")
     jar, classes = shlex.quote(str(JUNIT)), shlex.quote(str(tmp_path / "classes"))
     code = execute(
+        "export JAVA_TOOL_OPTIONS='-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' && "
         f"javac -cp {jar} -d {classes} {shlex.quote(str(tmp_path / 'MailTest.java'))} && "
         f"java -jar {jar} execute -cp {classes} --scan-classpath --details=summary "
         "--fail-if-no-tests",
