@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from scipy.special import betaincinv
 
 from sandbox.space.errors import UserError
+from sandbox.space.loader import with_inputs
 from sandbox.space.scenario import Scenario
 from sandbox.space.tables import inputs
 
@@ -176,7 +177,7 @@ def uncertain_inputs(
         policy: a login policy, or all: then it is no uncertainty; None: it is one.
 
     Raises:
-        UserError: a key that does not exist or holds no number.
+        UserError: a key that does not exist or holds no number; a range beyond what it may be.
     """
     own: dict[str, tuple[Range, ...]] = {
         key: (Range(low, min(max(_number(scenario, key), low), high), high),)
@@ -187,6 +188,8 @@ def uncertain_inputs(
         _number(scenario, key)
         said[key] = (*said.get(key, ()), each)
     own |= said
+    for key, those in own.items():
+        _check_ends(scenario, key, those)
     table, found = inputs(), {}
     for key in [*table, *(key for key in own if key not in table)]:
         unread = key.startswith(NOT_READ) or key.endswith(".kind")
@@ -211,6 +214,14 @@ def uncertain_inputs(
             row.knowledge if row else "placeholder",
         )  # fmt: skip
     return found
+
+
+def _check_ends(scenario: Scenario, key: str, ranges: Iterable[Range]) -> None:
+    """Check that an input may take the ends of its ranges, as if a scenario set them."""
+    kind, _, _ = _kind(scenario, key)
+    if kind in ("number", "whole"):
+        for end in dict.fromkeys(end for each in ranges for end in (each.low, each.high)):
+            with_inputs(scenario, {key: round(end) if kind == "whole" else end})
 
 
 def _set(scenario: Scenario, key: str, default: float | str) -> bool:

@@ -108,6 +108,12 @@ def test_a_bad_file_of_ranges_is_refused_in_one_line(
         uncertain_inputs(demo, read_ranges(path))
 
 
+def test_a_range_beyond_what_an_input_may_be_is_refused(demo: Scenario) -> None:
+    given = [("products.robot-a.imap_external", Range(0.3, 0.6, 1.9))]
+    with pytest.raises(UserError, match=r"imap_external = 1\.9.*less than or equal to 1"):
+        uncertain_inputs(demo, given)
+
+
 def test_a_reversed_range_of_a_scenario_is_refused(demo: Scenario) -> None:
     tree = demo.model_dump(mode="json") | {"ranges": {"costs.editors": [3, 1]}}
     with pytest.raises(UserError, match="reversed"):
