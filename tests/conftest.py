@@ -67,7 +67,7 @@ LONG = (
     "tests/live/test_job.py",
     "tests/analysis/test_coverage.py",
     "tests/operators/store/test_kill.py",
-    "tests/twin/test_schedule.py",
+    "tests/twin/test_plan.py",
     "tests/conformance/test_ours.py",
     "tests/directory/test_fhir_validator.py",
     "tests/simulation/test_random_programs.py",

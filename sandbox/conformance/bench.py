@@ -42,7 +42,9 @@ __all__ = ["Bench", "Codes", "Shared", "WayIn"]
 _PREFERRED = (*CERTIFICATE_METHODS, "password", "ecps", "ciba-operateur", "totp")
 _NEWEST = 30  # messages that are looked through
 _MARK = re.compile(rb"controle-[0-9a-f]{8}-[0-9]+")
-_WAITING = 3 * ANSWER_SECONDS  # s that a connection is waited for, all its answers together
+# s that a connection is waited for, all its answers together: operators may hold a login for three
+# minutes, and say now and then that they do.
+_WAITING = 180.0 + ANSWER_SECONDS
 _CODE_SECONDS = 95.0  # three steps and a little: every account has a new code by then
 
 

@@ -44,8 +44,9 @@ _MOST_CODES = 50
 MOST_HEADER = 256 * 1024  # bytes of a header that are read
 _MOST_VALUE = 2_000  # characters of a field that are looked at
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
-# A field as all software writes it, with its folds; any other has the library read the header.
-_FIELD = re.compile(rb"([!-9;-~]+):([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
+# A field as all software writes it, with its folds; any other has the library read the header, one
+# too whose first line is empty, which versions of the library unfold differently.
+_FIELD = re.compile(rb"([!-9;-~]+):(?![ \t]*\r\n[ \t])([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
 
 
 class MessageKind(StrEnum):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 __all__ = ["MOST_STREAMS", "Streams"]
 
@@ -21,16 +21,34 @@ class Streams:
 
     def answer(self, events: AsyncGenerator[str, None]) -> Response:
         """Answer with a stream of events, or with 503 while as many listen as may."""
-        if self._open >= MOST_STREAMS:
-            return JSONResponse({"error": _FULL}, 503)
-        headers = {"Cache-Control": "no-store"}
-        return StreamingResponse(self._counted(events), 200, headers, "text/event-stream")
+        return _Stream(self, events)
 
-    async def _counted(self, events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    def enter(self) -> bool:
+        """Count one more; whether there is room for it."""
+        if self._open >= MOST_STREAMS:
+            return False
         self._open += 1
+        return True
+
+    def leave(self) -> None:
+        """Count one less."""
+        self._open -= 1
+
+
+class _Stream(StreamingResponse):
+    """A stream that is counted from the moment when it is let in, however it ends."""
+
+    def __init__(self, streams: Streams, events: AsyncGenerator[str, None]) -> None:
+        super().__init__(events, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+        self._streams, self._events = streams, events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._streams.enter():
+            await self._events.aclose()
+            await JSONResponse({"error": _FULL}, 503)(scope, receive, send)
+            return
         try:
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+            await super().__call__(scope, receive, send)
         finally:
-            self._open -= 1
+            self._streams.leave()
+            await self._events.aclose()

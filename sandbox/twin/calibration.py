@@ -22,7 +22,6 @@ from sandbox.space.reading import read_toml
 from sandbox.twin.cores import cores_of
 
 __all__ = [
-    "EXCHANGES",
     "OPTIONAL",
     "STEPS",
     "Calibration",
@@ -57,8 +56,6 @@ STEPS: dict[str, str] = {
     "submit": "MAIL, RCPT, DATA: one health message to a mailbox of the same operator, stored",
     "relay": "the same to a mailbox of another operator: queued, relayed, stored there",
 }
-# Exchanges of client and server in a step, by its kind: those that the client waits for.
-EXCHANGES = {"tls": 2, "login": 2, "look": 3, "submit": 3, "goodbye": 1}
 MIXED = "of what a step spares after its own kind, the share that it spares after another kind"
 MOST_SHARE = 2.0  # of what it takes within a session: a crowd of strangers may spare less
 LEAST_SHARE = 0.05  # that a queue leaves of a service: less is an error of measuring

@@ -13,7 +13,7 @@ processor (a station of its own), what passes beside both processors, the server
 | SASL | the greeting comes with the handshake's end; the other exchanges share the login's work |
 | first code, first sight of a card | what it takes beside a login that was seen before |
 | first sight of a robot's certificate | nothing: robots share one, asked about for all |
-| Pro Santé Connect | request, poll and answer, each as measured, in the turns that they take |
+| Pro Santé Connect | request, poll and answer, each as measured, in three turns |
 | a login while another rings the same person | waits for that one's answer |
 | the operator's own CIBA | polled as Pro Santé Connect is: on the wire nobody tells the operator |
 | TLS session ticket | kept once the session has read something, not as it begins |
@@ -129,13 +129,13 @@ class _Cost:
             max(1, round(step.turns)), max(1, round(step.turns_client)),
         )  # fmt: skip
 
-    def over(self, exchanges: float) -> _Cost:
-        """Return each exchange's share."""
-        return _Cost(
-            self.client.times(1 / exchanges), self.beside / exchanges,
-            self.server.times(1 / exchanges),
-            max(1, round(self.turns / exchanges)), max(1, round(self.turns_client / exchanges)),
-        )  # fmt: skip
+    def over(self, count: int) -> list[_Cost]:
+        """Return each exchange's share: a turn of both, and in the last those that are left."""
+        each = _Cost(
+            self.client.times(1 / count), self.beside / count, self.server.times(1 / count)
+        )
+        turns, client = (max(1, all_ - count + 1) for all_ in (self.turns, self.turns_client))
+        return [each] * (count - 1) + [replace(each, turns=turns, turns_client=client)]
 
     def beyond(self, other: _Cost) -> _Cost:
         """Return what it takes more than another."""
@@ -324,7 +324,7 @@ class _Writer:
         purpose = int(row[Column.PURPOSE])
         cost = self.cost
         if purpose == Purpose.FRONT:
-            half = self._handshake(row)
+            half = self._handshake(row, last=True)
             self._handshakes += 1
             yield from self._turns(row, phase, half.server, max(1, half.turns - 1))
             yield from self._exchange(row, phase, replace(half, turns=1))
@@ -383,15 +383,14 @@ class _Writer:
 
     # ------------------------------------------------------------------ what they are made of
 
-    def _handshake(self, row: Row) -> _Cost:
+    def _handshake(self, row: Row, *, last: bool = False) -> _Cost:
         """Return an exchange of the handshake under way; the servers' work is half of it."""
         certified = METHODS[self._method(row)].client_certificate if self._login_row(row) else True
         full = "tls_mutual" if certified else "tls_full"
         # Of a program's two, the full one is written first.
         whole = self.cost["tls_resumed" if self._handshakes else full]
-        return replace(
-            whole.over(HANDSHAKE), server=whole.server.times(1 / HALVES), turns=whole.turns
-        )
+        each = whole.over(HANDSHAKE)[-1 if last else 0]
+        return replace(each, server=whole.server.times(1 / HALVES), turns=whole.turns)
 
     def _login(self, row: Row) -> _Cost:
         certified = METHODS[self._method(row)].client_certificate
@@ -411,11 +410,8 @@ class _Writer:
 
     def _exchanges(self, row: Row, phase: int, whole: _Cost, count: int) -> Iterator[Row]:
         """Return a step in so many exchanges: the last has the turns that are left."""
-        each = replace(whole.over(count), turns=1)
-        for _ in range(count - 1):
+        for each in whole.over(count):
             yield from self._exchange(row, phase, each)
-        turns = max(1, whole.turns - count + 1)
-        yield from self._exchange(row, phase, replace(each, turns=turns))
 
     def _exchange(self, row: Row, phase: int, cost: _Cost) -> Iterator[Row]:
         yield from self._turns(row, phase, cost.client, cost.turns_client, client=True)

@@ -20,7 +20,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from pathlib import Path
 from statistics import fmean
 
@@ -37,13 +36,11 @@ from sandbox.space.errors import UserError
 from sandbox.space.methods import Method
 from sandbox.twin.aside import aside
 from sandbox.twin.calibration import (
-    EXCHANGES,
     STEPS,
     Calibration,
     Crowd,
     Taken,
     in_sessions,
-    kind_of,
     machine_of,
     mixed_of,
 )
@@ -80,9 +77,11 @@ HELD = 10  # logins that are held at once
 HELD_BLOCKS = 3
 HELD_GAP = 0.02  # s between two of them, in which one is held
 MIXTURES = 3  # times as many blocks: what is spared is a difference of large numbers
-TURNED = 2  # times as many sessions as blocks, with a burden of the servers, of the client, of none
-BURDEN = 0.002  # s: longer than most services, shorter than what Python lets a thread wait
+TURNED = 2  # times as many sessions as blocks, with each burden of the servers, of the client
+# s: longer than most services, shorter than what Python lets a thread wait for its interpreter.
+LIGHT, HEAVY = 0.002, 0.004
 _SHARE = 86_400.0
+_GOLDEN = (math.sqrt(5) - 1) / 2
 _KNOWN = 3_600.0  # s: a card that was seen is one that was seen, to the end
 
 
@@ -112,7 +111,7 @@ def calibrate(
             return bench.calibration(cores_of())
     # A code, a card and a telephone are new once for each person.
     crowds = (blocks + WARM) * (1 + CROWD) * each
-    people = max(crowds + TURNED * blocks * len(_Burdened), 2 * HELD * HELD_BLOCKS) + 2
+    people = max(crowds + TURNED * blocks * len(_BURDENS), 2 * HELD * HELD_BLOCKS) + 2
     cores = shared_out(1)
     with tempfile.TemporaryDirectory(prefix="mssante-calibrate-") as folder:
         order = Order(
@@ -134,12 +133,15 @@ class _Block:
     crowd: bool
 
 
-class _Burdened(Enum):
-    """Whose event loop has a burden in each turn."""
+@dataclass(frozen=True, slots=True)
+class _Burdened:
+    """Whose event loop has a burden in each turn, s."""
 
-    NOBODY = auto()
-    SERVERS = auto()
-    CLIENT = auto()
+    client: bool
+    burden: float
+
+
+_BURDENS = [_Burdened(*each) for each in itertools.product((False, True), (LIGHT, HEAVY))]
 
 
 class _Bench:
@@ -228,8 +230,8 @@ class _Bench:
         steps = {
             name: replace(
                 step,
-                turns=self._turns_of(name, _Burdened.SERVERS),
-                turns_client=self._turns_of(name, _Burdened.CLIENT),
+                turns=self._turns_of(name, client=False),
+                turns_client=self._turns_of(name, client=True),
             )
             for name, step in in_sessions(steps, in_turn).items()
         }
@@ -366,30 +368,27 @@ class _Bench:
     async def _turns(
         self, people: Sequence[AccessMemory], cards: Sequence[AccessMemory], far: str
     ) -> None:
-        """Sessions with a burden in each turn of the servers' loop, of the client's, or of none."""
+        """Sessions with a burden in each turn of the operators' loop, or of the client's."""
         assert isinstance(self._host, Hosted)
-        own = Burden()
+        own, begun = Burden(), itertools.count()
         try:
-            for burdened, person, card in zip(
-                itertools.cycle(_Burdened), people, cards, strict=False
-            ):
-                self._host.burden(BURDEN if burdened is _Burdened.SERVERS else 0.0)
-                await own.be(BURDEN if burdened is _Burdened.CLIENT else 0.0)
+            for each, person, card in zip(itertools.cycle(_BURDENS), people, cards, strict=False):
+                self._host.burden(0.0 if each.client else each.burden)
+                await own.be(each.burden if each.client else 0.0)
                 for session, acts in sessions_of(person, card, far):
                     for name, act in acts.items():
+                        # So that each begins at another moment of a burden.
+                        await asyncio.sleep(GAP + each.burden * (next(begun) * _GOLDEN % 1))
                         start = time.perf_counter()
                         await act(session)
-                        self._walls[name, burdened].append(time.perf_counter() - start)
-                        await asyncio.sleep(GAP)
+                        self._walls[name, each].append(time.perf_counter() - start)
         finally:
             self._host.burden(0.0)
             await own.be(0.0)
 
-    def _turns_of(self, step: str, burdened: _Burdened) -> float:
-        heavy, alone = (self._walls[step, each] for each in (burdened, _Burdened.NOBODY))
-        if not alone:
-            return 0.0
-        return turns_of(alone, heavy, BURDEN, EXCHANGES[kind_of(step)])
+    def _turns_of(self, step: str, *, client: bool) -> float:
+        light, heavy = (self._walls[step, _Burdened(client, each)] for each in (LIGHT, HEAVY))
+        return turns_of(light, heavy, HEAVY - LIGHT, client=client) if heavy else 0.0
 
     # Measuring ---------------------------------------------------------------------------------
 

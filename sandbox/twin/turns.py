@@ -46,18 +46,19 @@ class Burden:
         loop.call_soon(self._turn, loop)
 
 
-def turns_of(
-    alone: Sequence[float], burdened: Sequence[float], burden: float, exchanges: int
-) -> float:
+def turns_of(light: Sequence[float], heavy: Sequence[float], more: float, *, client: bool) -> float:
     """Return how many turns a step has.
 
-    Its client waits for each exchange; what it sends arrives in the midst of a burden, on average,
-    and is served after the rest of it; each further turn waits for a whole one.
+    Each turn of a step waits for a whole burden, or for what is left of the one under way when its
+    first octets come: of the servers' loop, half of it on average. What comes later in a step comes
+    as long after a turn as the other side takes, whatever the burden: more of it is waited for
+    whole. So is all that comes to a client, which itself begins the step in a turn of its own.
 
     Args:
-        alone: durations of the step, s.
-        burdened: those with a burden in each turn, s.
-        burden: s.
-        exchanges: of client and server.
+        light: durations of the step with a burden in each turn, s.
+        heavy: those with a heavier one, s.
+        more: by so many s.
+        client: whose loop it is: the client's, or the servers'.
     """
-    return max(0.0, median(burdened) - median(alone)) / burden + exchanges / 2
+    slope = (median(heavy) - median(light)) / more
+    return max(0.0, slope) + (0.0 if client else 0.5)

@@ -75,21 +75,30 @@ def test_a_burden_that_is_changed_is_there_once_a_turn() -> None:
     assert asyncio.run(main()) == pytest.approx(2 * BURDEN)
 
 
-def waits(turns: int, exchanges: int) -> Callable[[float], list[float]]:
-    """Return durations of a step of so many turns, by the burden: that arrives at any moment."""
+def waits(turns: int, exchanges: int, *, client: bool) -> Callable[[float], list[float]]:
+    """Return durations of a step of so many turns, by the burden.
 
-    def durations(burden: float) -> list[float]:
-        arrivals = [number / 10 for number in range(11)]
-        return [0.005 + burden * (turns - exchanges + exchanges * each) for each in arrivals]
+    What begins it comes at any moment of a burden of the servers; what follows comes 0.3 ms after
+    a turn, as all that comes to a client does.
+    """
 
-    return durations
+    def of_servers(burden: float) -> list[float]:
+        first = [number / 10 for number in range(11)]
+        return [0.005 + burden * (turns - 1 + each) - 0.0003 * (exchanges - 1) for each in first]
+
+    def of_client(burden: float) -> list[float]:
+        return [0.005 + burden * turns - 0.0003 * exchanges]
+
+    return of_client if client else of_servers
 
 
+@pytest.mark.parametrize("client", [False, True])
 @pytest.mark.parametrize(("turns", "exchanges"), [(1, 1), (7, 2), (3, 3), (17, 2)])
-def test_turns_are_found_again(turns: int, exchanges: int) -> None:
-    step = waits(turns, exchanges)
-    assert turns_of(step(0.0), step(BURDEN), BURDEN, exchanges) == pytest.approx(turns)
+def test_turns_are_found_again(turns: int, exchanges: int, *, client: bool) -> None:
+    step = waits(turns, exchanges, client=client)
+    found = turns_of(step(BURDEN), step(2 * BURDEN), BURDEN, client=client)
+    assert found == pytest.approx(turns)
 
 
-def test_a_step_that_a_burden_does_not_lengthen_has_no_turn_beyond_its_exchanges() -> None:
-    assert turns_of([0.005], [0.004], BURDEN, 2) == 1.0
+def test_a_step_that_a_burden_does_not_lengthen_has_no_turn_of_a_client() -> None:
+    assert turns_of([0.005], [0.004], BURDEN, client=True) == 0.0

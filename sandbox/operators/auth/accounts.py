@@ -40,6 +40,7 @@ __all__ = [
 GRANTED = "Téléphone du bac à sable / sandbox telephone"
 _PASSWORD = re.compile(r"[a-z2-7]{5}(-[a-z2-7]{5}){4}")
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}")
+_NO_OCTETS = {1, 3, 6}  # letters beyond groups of eight that no octets have (RFC 4648 §6)
 _HELD = (Method.ECPS, Method.SMS)
 _WHAT = Words("de comptes", "accounts")
 _SCHEMA = """
@@ -127,10 +128,11 @@ class Grant:
                 "letters a-z 2-7 joined by dashes are",
                 where=self.mailbox,
             )
-        if self.totp and not _TOTP_SECRET.fullmatch(self.totp):
+        letters = _TOTP_SECRET.fullmatch(self.totp)
+        if self.totp and (not letters or len(self.totp) % 8 in _NO_OCTETS):
             raise UserError(
-                "un secret TOTP a 32 à 64 lettres A-Z 2-7 (base32)",
-                "a TOTP secret is 32 to 64 letters A-Z 2-7 (base32)",
+                "un secret TOTP a 32 à 64 lettres A-Z 2-7 (octets entiers en base32)",
+                "a TOTP secret is 32 to 64 letters A-Z 2-7 (whole octets in base32)",
                 where=self.mailbox,
             )
         if self.held not in _HELD:

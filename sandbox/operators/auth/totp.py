@@ -137,7 +137,7 @@ class CodeJudge:
         """Return whose code it is and of which step; the nearest, if by chance of two."""
         found: tuple[Secret, int] | None = None
         for secret in secrets:
-            key = base64.b32decode(secret.secret)
+            key = base64.b32decode(secret.secret + "=" * (-len(secret.secret) % 8))
             for step in range(max(0, here - reach), here + reach + 1):
                 good = hmac.compare_digest(_code(key, step), code)
                 if good and (found is None or abs(step - here) < abs(found[1] - here)):

@@ -33,6 +33,23 @@ def test_a_code_is_good_once(world: World) -> None:
     assert results[1].method is Method.TOTP
 
 
+@pytest.mark.parametrize("letters", [32, 34, 36, 37, 39, 52, 64])
+def test_a_secret_of_any_whole_number_of_octets_gives_the_codes_of_its_telephone(
+    world: World, letters: int
+) -> None:
+    box = world.personal()
+    secret = ("MFRGGZDF" * 8)[: letters - 1] + "A"  # no bit beyond the last octet
+    anne = world.grant(box.address, world.directory.holders(box.address)[0], totp=secret)
+    assert world.play(login(anne, anne.code())) == [anne.mailbox]
+
+
+@pytest.mark.parametrize("letters", [33, 35, 38, 41])
+def test_a_secret_that_is_no_octets_is_refused(world: World, letters: int) -> None:
+    box = world.personal()
+    with pytest.raises(UserError, match="base32"):
+        world.grant(box.address, world.directory.holders(box.address)[0], totp="A" * letters)
+
+
 def test_a_used_code_stays_used_when_the_operator_restarts(world: World) -> None:
     anne = world.holder()
     first = login(anne, anne.code())
