@@ -241,9 +241,10 @@ class _Pair:
 
         Whoever drives it works where clients do.
         """
-        with pace_watch(self._cores) as watch, placed(self._cores.clients):
+        cores = self._cores  # of all that this process may work on, not of those it is placed on
+        with pace_watch(cores) as watch, placed(cores.clients):
             replayed = replay_one(
-                wanted, schedule, patience=TAIL, ground=ground, cores=self._cores, **more
+                wanted, schedule, patience=TAIL, ground=ground, cores=cores, **more
             )
             return replayed, watch.paces(replayed.driven.begin)
 
