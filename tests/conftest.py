@@ -157,5 +157,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two processes a core: tests of servers wait half of the time."""
-    return 2 * (os.cpu_count() or 1)
+    """Return five processes for two cores: tests of servers wait more than half of the time."""
+    return 5 * (os.cpu_count() or 1) // 2
