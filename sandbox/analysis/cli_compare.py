@@ -44,13 +44,6 @@ COSTS = {
     "firewall_openings": ("pare-feu", "firewall"),
     "editor_urls": ("URL", "URL"),
 }
-SHORT = {
-    "cannot_connect": ("exclus", "out"),
-    "failure_share": ("échecs", "failed"),
-    "person_wait": ("attente", "wait"),
-    "machine_latency": ("machine", "machine"),
-    "psc_peak": ("PSC", "PSC"),
-}
 
 
 def _cell(found: Estimate, unit: str) -> str:
@@ -85,7 +78,7 @@ def show(comparison: Comparison) -> None:
     scenario = comparison.scenario
     console.print(f"\n[bold]{scenario.title}[/bold] / {scenario.title_en}\n")
     costs = _table("", [*COSTS.values(), ("k€/an", "k€/year")])
-    metrics = _table("", [*(SHORT[name] for name in COMPARED), ("marge", "headroom")])
+    metrics = _table("", [*(metric.short for metric in COMPARED.values()), ("marge", "headroom")])
     for name in comparison.designs:
         cost = comparison.costs[name]
         costs.add_row(
@@ -101,8 +94,8 @@ def show(comparison: Comparison) -> None:
     console.print()
     console.print(metrics)
     console.print()
-    for name, metric in COMPARED.items():
-        console.print(f"[dim]{SHORT[name][0]}: {metric.french} / {metric.english}[/dim]")
+    for metric in COMPARED.values():
+        console.print(f"[dim]{metric.short[0]}: {metric.french} / {metric.english}[/dim]")
     console.print(
         "[dim]marge: trafic d'aujourd'hui multiplié, au premier défaut de service / "
         "headroom: today's traffic times this, when the service first breaks[/dim]"

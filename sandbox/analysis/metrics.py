@@ -26,6 +26,7 @@ class Metric:
     Attributes:
         name: key.
         french, english: what it is.
+        short: the same in a column's heading, French and English.
         unit: s, s a day (of a person) or share.
         threshold: a smaller difference means nothing to a decision, in the unit.
     """
@@ -33,6 +34,7 @@ class Metric:
     name: str
     french: str
     english: str
+    short: tuple[str, str]
     unit: str
     threshold: float
 
@@ -41,19 +43,19 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("failure_share", "échecs d'authentification",
-               "failed logins", "share", 0.0005),
+               "failed logins", ("échecs", "failed"), "share", 0.0005),
         Metric("person_wait", "attente d'une personne par jour ouvré",
-               "wait of a person a working day", "s a day", 0.5),
+               "wait of a person a working day", ("attente", "wait"), "s a day", 0.5),
         Metric("machine_latency", "latence machine moyenne, à mélange égal",
-               "mean machine latency, same mix", "s", 0.005),
+               "mean machine latency, same mix", ("machine", "machine"), "s", 0.005),
         Metric("psc_peak", "charge maximale de Pro Santé Connect (minute)",
-               "busiest minute of Pro Santé Connect", "share", 0.02),
+               "busiest minute of Pro Santé Connect", ("PSC", "PSC"), "share", 0.02),
     )
 }  # fmt: skip
 # Computed by `space.compatibility`, not simulated: the traffic is that of who can connect.
 CANNOT_CONNECT = Metric(
     "cannot_connect", "accès qui ne peuvent pas se connecter", "accesses that cannot connect",
-    "share", 0.001,
+    ("exclus", "out"), "share", 0.001,
 )  # fmt: skip
 COMPARED: dict[str, Metric] = {CANNOT_CONNECT.name: CANNOT_CONNECT, **METRICS}
 

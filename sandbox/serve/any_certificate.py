@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 from OpenSSL import SSL, crypto
 
-from sandbox.serve.tls import CIPHERS, load
+from sandbox.serve.tls import CIPHERS, LEAST_TLS, load
 
 __all__ = ["any_certificate_context"]
 
@@ -51,7 +51,7 @@ def any_certificate_context(chain: Path, key: Path, *, ciphers: str = CIPHERS) -
     context = _Context(ssl.PROTOCOL_TLS_SERVER)
     load(context, chain, key)
     inner = context.openssl = SSL.Context(SSL.TLS_SERVER_METHOD)
-    inner.set_min_proto_version(SSL.TLS1_2_VERSION)
+    inner.set_min_proto_version(LEAST_TLS)
     inner.set_cipher_list(ciphers.encode("ascii"))
     inner.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
     inner.set_session_cache_mode(SSL.SESS_CACHE_OFF)

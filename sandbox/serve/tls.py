@@ -9,10 +9,14 @@ from pathlib import Path
 
 from sandbox.space.errors import UserError
 
-__all__ = ["CIPHERS", "Tls", "client_context", "load", "route_by_name", "server_context", "tls_of"]
+__all__ = [
+    "CIPHERS", "LEAST_TLS", "Tls", "client_context", "load", "route_by_name", "server_context",
+    "tls_of",
+]  # fmt: skip
 
 # BCP 195 and ECO.1.1.3: forward secrecy and AEAD only; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+LEAST_TLS = ssl.TLSVersion.TLSv1_2
 _ASKS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
@@ -136,7 +140,7 @@ def client_context(
 
 
 def _harden(context: ssl.SSLContext, ciphers: str) -> None:
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = LEAST_TLS
     context.set_ciphers(ciphers)
 
 

@@ -26,12 +26,12 @@ from sandbox.space.sections.people import (
     Software,
     Traffic,
 )
+from sandbox.space.sections.policies import Policies
 from sandbox.space.sections.servers import (
     Backends,
     Incidents,
     Network,
     Outage,
-    Policies,
     Processor,
     Relay,
     Resources,

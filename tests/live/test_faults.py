@@ -24,7 +24,7 @@ from sandbox.live.mailer import MailError, Way, choose, open_imap, open_smtp
 from sandbox.live.space import LiveSpace
 from sandbox.operators.fault_rules import MailFaults, MailRule
 from sandbox.operators.faults import FAULTS, POINTS
-from sandbox.operators.imap.table import COMMANDS
+from sandbox.operators.imap.commands import COMMANDS
 from sandbox.operators.smtp.relay_in import RelayIn
 from sandbox.operators.smtp.submission import Submission
 from sandbox.serve import client_context

@@ -23,6 +23,7 @@ from sandbox.directory.ldap.entries import (
 )
 from sandbox.directory.ldap.schema import slapd_indexes, slapd_schema
 from sandbox.directory.rows import STRUCTURE_SELECT, structure_of
+from sandbox.serve.tls import LEAST_TLS
 from sandbox.space.errors import UserError
 
 __all__ = ["Slapd", "export_ldif"]
@@ -108,7 +109,7 @@ class Slapd:
             lines += [
                 f"TLSCertificateFile {self.certificate}",
                 f"TLSCertificateKeyFile {self.key}",
-                "TLSProtocolMin 3.3",
+                f"TLSProtocolMin 3.{LEAST_TLS & 0xFF}",
             ]
         lines += [
             f"pidfile {folder}/slapd.pid",

@@ -26,7 +26,8 @@ class TotpPolicy:
 
     Attributes:
         step_seconds: length of a time step; telephones know 30.
-        skew_steps: steps before and after now whose codes are good (RFC 6238 §5.2 advises 1).
+        skew_steps: steps before and after now whose codes are good (RFC 6238 §5.2 advises 1):
+            `policies.totp_window`.
         once: a code is good once (RFC 6238 §5.2: MUST); False shows what lax servers do.
         share_seconds: for so long after its first use, the same client address may use a code of
             the same account again; 0 refuses strictly. Longer than the window, it is a session

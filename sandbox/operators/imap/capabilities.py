@@ -9,7 +9,7 @@ from sandbox.operators.model import SaslName
 __all__ = ["ENABLED", "after_login", "before_login"]
 
 ALWAYS = ("IMAP4rev2", "IMAP4rev1", "SASL-IR", "ID", "ENABLE")
-# After login only: before it they would be of no use. Their commands are rows of `table`.
+# After login only: before it they would be of no use. Their commands are rows of `commands`.
 EXTENSIONS = (
     "LITERAL+",
     "IDLE",

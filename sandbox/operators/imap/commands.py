@@ -1,222 +1,125 @@
-"""Commands as values. Mailbox names are decoded; `name` is the command's word in upper case."""
+"""One row a command: how it is read, what does it, and in which states it is possible."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from sandbox.operators.imap.keys import Key
-from sandbox.operators.imap.sequence import SequenceSet
+from sandbox.operators.imap import do, parse
+from sandbox.operators.imap.arguments import Command
+from sandbox.operators.imap.framing import ClientInput
+from sandbox.operators.imap.grammar import Cursor, Malformed
+from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
 
-__all__ = [
-    "Append",
-    "Authenticate",
-    "Command",
-    "Create",
-    "Enable",
-    "Expunge",
-    "Fetch",
-    "FetchItem",
-    "Identify",
-    "ListMailboxes",
-    "Login",
-    "OnMailbox",
-    "Plain",
-    "Rename",
-    "Search",
-    "SectionItem",
-    "Select",
-    "Status",
-    "Store",
-    "Transfer",
-]
+__all__ = ["COMMANDS", "CommandRow", "Unparsed", "read"]
+
+C = TypeVar("C", bound=Command)
+
+_ANY = frozenset(
+    (SessionState.NOT_AUTHENTICATED, SessionState.AUTHENTICATED, SessionState.SELECTED)
+)
+_BEFORE = frozenset((SessionState.NOT_AUTHENTICATED,))
+_AFTER = frozenset((SessionState.AUTHENTICATED, SessionState.SELECTED))
+_SELECTED = frozenset((SessionState.SELECTED,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plain:
-    """A command without arguments: CAPABILITY, NOOP, LOGOUT, STARTTLS, IDLE..."""
-
-    tag: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticate(Plain):
-    """AUTHENTICATE; `initial` is the initial response, None when there is none (RFC 4959)."""
-
-    mechanism: str
-    initial: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login(Plain):
-    """LOGIN. Never printed: `repr` hides the secret."""
-
-    user: bytes
-    password: bytes
-
-    def __repr__(self) -> str:
-        return f"Login({self.tag!r}, {self.user!r})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enable(Plain):
-    """ENABLE (RFC 5161), names in upper case."""
-
-    extensions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identify(Plain):
-    """ID (RFC 2971), keys in lower case; values as text."""
-
-    fields: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnMailbox(Plain):
-    """DELETE, SUBSCRIBE, UNSUBSCRIBE."""
-
-    mailbox: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Select(OnMailbox):
-    """SELECT or EXAMINE, with (CONDSTORE) or not."""
-
-    condstore: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Create(OnMailbox):
-    """CREATE; `use` are the attributes of USE (RFC 6154)."""
-
-    use: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rename(OnMailbox):
-    """RENAME."""
-
-    to: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListMailboxes(Plain):
-    """LIST or LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9).
+@dataclass(frozen=True, slots=True)
+class CommandRow(Generic[C]):
+    """One command.
 
     Attributes:
-        reference: what patterns start from.
-        patterns: as they came, decoded; one empty pattern asks for the delimiter.
-        selection: of SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE.
-        returned: of SUBSCRIBED, CHILDREN, SPECIAL-USE.
-        status: items of RETURN (STATUS (...)).
-        extended: selection or return options were given.
+        states: where it is possible.
+        parse: reads what follows its word: cursor, tag, word in; the command's value out.
+        do: does it.
+        moves: EXPUNGE may be told with its reply (RFC 9051 §7.5.1).
     """
 
-    reference: str
-    patterns: tuple[str, ...]
-    selection: frozenset[str]
-    returned: frozenset[str]
-    status: tuple[str, ...]
-    extended: bool
+    states: frozenset[SessionState]
+    parse: Callable[[Cursor, str, str], C]
+    do: Callable[[ImapSession, C], Outcome]
+    moves: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status(OnMailbox):
-    """STATUS."""
-
-    items: tuple[str, ...]
+def _by_uid(parser: Callable[..., C]) -> Callable[[Cursor, str, str], C]:
+    return partial(parser, uid=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append(OnMailbox):
-    """APPEND; `at` is seconds since 1970, None for now."""
+COMMANDS: dict[str, CommandRow[Any]] = {
+    "APPEND": CommandRow(_AFTER, parse.changes.append, do.changes.append),
+    "AUTHENTICATE": CommandRow(_BEFORE, parse.general.authenticate, do.general.authenticate),
+    "CAPABILITY": CommandRow(_ANY, parse.general.plain, do.general.capability),
+    "CHECK": CommandRow(_SELECTED, parse.general.plain, do.general.noop),
+    "CLOSE": CommandRow(_SELECTED, parse.general.plain, do.mailboxes.close),
+    "COPY": CommandRow(_SELECTED, parse.changes.transfer, do.changes.copy),
+    "CREATE": CommandRow(_AFTER, parse.mailboxes.create, do.mailboxes.create),
+    "DELETE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.delete),
+    "ENABLE": CommandRow(_AFTER, parse.general.enable, do.general.enable),
+    "EXAMINE": CommandRow(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "EXPUNGE": CommandRow(_SELECTED, parse.changes.expunge, do.changes.expunge),
+    "FETCH": CommandRow(_SELECTED, parse.fetch.fetch, do.fetch.fetch, moves=False),
+    "ID": CommandRow(_ANY, parse.general.identify, do.general.identify),
+    "IDLE": CommandRow(_AFTER, parse.general.plain, do.general.idle),
+    "LIST": CommandRow(_AFTER, parse.listing.list_mailboxes, do.listing.list_mailboxes),
+    "LOGIN": CommandRow(_BEFORE, parse.general.login, do.general.login),
+    "LOGOUT": CommandRow(_ANY, parse.general.plain, do.general.logout),
+    "LSUB": CommandRow(_AFTER, parse.listing.lsub, do.listing.lsub),
+    "MOVE": CommandRow(_SELECTED, parse.changes.transfer, do.changes.move),
+    "NAMESPACE": CommandRow(_AFTER, parse.general.plain, do.general.namespace),
+    "NOOP": CommandRow(_ANY, parse.general.plain, do.general.noop),
+    "RENAME": CommandRow(_AFTER, parse.mailboxes.rename, do.mailboxes.rename),
+    "SEARCH": CommandRow(_SELECTED, parse.search.search, do.search.search, moves=False),
+    "SELECT": CommandRow(_AFTER, parse.mailboxes.select, do.mailboxes.select),
+    "STARTTLS": CommandRow(_BEFORE, parse.general.plain, do.general.starttls),
+    "STATUS": CommandRow(_AFTER, parse.mailboxes.status, do.mailboxes.status),
+    "STORE": CommandRow(_SELECTED, parse.changes.store, do.changes.store, moves=False),
+    "SUBSCRIBE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UNSELECT": CommandRow(_SELECTED, parse.general.plain, do.mailboxes.unselect),
+    "UNSUBSCRIBE": CommandRow(_AFTER, parse.mailboxes.on_mailbox, do.mailboxes.subscribe),
+    "UID COPY": CommandRow(_SELECTED, _by_uid(parse.changes.transfer), do.changes.copy),
+    "UID EXPUNGE": CommandRow(_SELECTED, parse.changes.uid_expunge, do.changes.expunge),
+    "UID FETCH": CommandRow(_SELECTED, _by_uid(parse.fetch.fetch), do.fetch.fetch),
+    "UID MOVE": CommandRow(_SELECTED, _by_uid(parse.changes.transfer), do.changes.move),
+    "UID SEARCH": CommandRow(_SELECTED, _by_uid(parse.search.search), do.search.search),
+    "UID STORE": CommandRow(_SELECTED, _by_uid(parse.changes.store), do.changes.store),
+}
 
-    flags: tuple[str, ...]
-    at: float | None
-    content: bytes
+
+class Unparsed(Exception):  # noqa: N818 - the answer to a client, not an accident
+    """A command that cannot be run: its tag (`*` where it has none) and the error."""
+
+    def __init__(self, tag: str, error: Exception) -> None:
+        super().__init__(str(error))
+        self.tag = tag
+        self.error = error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expunge(Plain):
-    """EXPUNGE, or UID EXPUNGE with a set."""
+def read(received: ClientInput, *, utf8: bool = False) -> tuple[CommandRow[Any], Command]:
+    """Return a command's row and its value.
 
-    uids: SequenceSet | None
+    Args:
+        received: the whole command.
+        utf8: IMAP4rev2 or UTF8=ACCEPT is enabled: names are UTF-8.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search(Plain):
-    """SEARCH or UID SEARCH.
-
-    Attributes:
-        uid: results are UIDs.
-        key: what has to hold.
-        returned: options of RETURN (RFC 4731, RFC 5182), None when RETURN was not given.
-        by_modseq: a key asks for modification sequences, so the result tells the highest.
-        charset: given by the client, empty when not.
+    Raises:
+        Unparsed: unknown, or against the grammar.
     """
-
-    uid: bool
-    key: Key
-    returned: frozenset[str] | None
-    by_modseq: bool
-    charset: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionItem:
-    r"""BODY[...], BINARY[...], BINARY.SIZE[...], and the RFC822 items that stand for some.
-
-    Attributes:
-        label: as the response names it, `<origin>` left out.
-        path: part numbers.
-        kind: empty for the whole, or HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME.
-        fields: names of header fields, lower case.
-        partial: first octet and number of octets, None for all.
-        peek: does not set `\Seen`.
-        form: BODY, BINARY or SIZE.
-    """
-
-    label: bytes
-    path: tuple[int, ...] = ()
-    kind: str = ""
-    fields: frozenset[bytes] = frozenset()
-    partial: tuple[int, int] | None = None
-    peek: bool = False
-    form: str = "BODY"
-
-
-FetchItem = str | SectionItem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch(Plain):
-    """FETCH or UID FETCH; `changed_since` is a modification sequence (RFC 7162)."""
-
-    uid: bool
-    numbers: SequenceSet
-    items: tuple[FetchItem, ...]
-    changed_since: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store(Plain):
-    """STORE or UID STORE; `action` is `+`, `-` or `=`."""
-
-    uid: bool
-    numbers: SequenceSet
-    action: str
-    silent: bool
-    flags: tuple[str, ...]
-    unchanged_since: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer(OnMailbox):
-    """COPY or MOVE, by number or by UID."""
-
-    uid: bool
-    numbers: SequenceSet
-
-
-Command = Plain
+    tag = "*"
+    try:
+        cursor = Cursor(received.parts, utf8=utf8)
+        tag = cursor.tag()
+        cursor.space()
+        name = cursor.word()
+        prefix = ""
+        if name == "UID":
+            cursor.space()
+            prefix, name = "UID ", cursor.word()
+        row = COMMANDS.get(prefix + name)
+        if row is None:
+            raise Malformed("Command not known")  # noqa: TRY301 - one handler turns all into Unparsed
+        command: Command = row.parse(cursor, tag, name)
+        cursor.end()
+    except Exception as error:  # a bug of ours too is answered under the command's tag
+        raise Unparsed(tag, error) from error
+    return row, command

@@ -11,7 +11,8 @@ from typing import Any
 from sandbox.operators.auth import refusals
 from sandbox.operators.fault_rules import Strike
 from sandbox.operators.faults import ASKED, CONNECT
-from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap.arguments import Command
+from sandbox.operators.imap.commands import CommandRow, Unparsed, read
 from sandbox.operators.imap.do import general
 from sandbox.operators.imap.framing import Broken, GoAhead, Receiver
 from sandbox.operators.imap.grammar import Malformed
@@ -19,7 +20,6 @@ from sandbox.operators.imap.refusals import reason_of
 from sandbox.operators.imap.responses import Completion, No, tagged
 from sandbox.operators.imap.service import ImapService
 from sandbox.operators.imap.session import ImapSession, Outcome, SessionState, Work
-from sandbox.operators.imap.table import CommandRow, Unparsed, read
 from sandbox.operators.model import Channel
 from sandbox.operators.store import StoreError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from sandbox.operators.imap.commands import SectionItem
+from sandbox.operators.imap.arguments import SectionItem
 from sandbox.operators.imap.header import select
 from sandbox.operators.imap.mime import BodyPart
 from sandbox.operators.imap.responses import No

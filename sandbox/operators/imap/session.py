@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from enum import Enum
 from typing import Any
 
+from sandbox.operators.imap.arguments import Command
 from sandbox.operators.imap.capabilities import after_login, before_login
-from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.names import encode_name
 from sandbox.operators.imap.responses import Completion, astring, tagged
 from sandbox.operators.imap.service import ImapService

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.operators.imap.commands import Unparsed, read
 from sandbox.operators.imap.framing import (
     Broken,
     ClientInput,
@@ -22,7 +23,6 @@ from sandbox.operators.imap.framing import (
 )
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.sequence import SequenceSet, compact, parse_set
-from sandbox.operators.imap.table import Unparsed, read
 from tests.operators.imap.dialogue import world
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.bin"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.observations.schema import Cause
-from sandbox.operators.imap.table import COMMANDS
+from sandbox.operators.imap.commands import COMMANDS
 from sandbox.operators.model import (
     CertificateCredentials,
     PasswordCredentials,

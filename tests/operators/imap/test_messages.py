@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.operators.imap.commands import SectionItem
+from sandbox.operators.imap.arguments import SectionItem
 from sandbox.operators.imap.header import content_value, decoded, parse_fields, select
 from sandbox.operators.imap.messages import Parsed, ParsedMessages, parse_addresses
 from sandbox.operators.imap.responses import No

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap import arguments
+from sandbox.operators.imap.arguments import Command
 from sandbox.operators.imap.do.mailboxes import existing
 from sandbox.operators.imap.responses import Completion, No
 from sandbox.operators.imap.sequence import SequenceSet, compact
@@ -15,7 +15,7 @@ from sandbox.operators.imap.view import FolderView
 __all__ = ["append", "copy", "expunge", "move", "store"]
 
 
-def append(session: ImapSession, command: commands.Append) -> Outcome:
+def append(session: ImapSession, command: arguments.Append) -> Outcome:
     """APPEND; answers with APPENDUID (RFC 4315)."""
     folder = existing(session, command.mailbox, "TRYCREATE")
     if not command.content:
@@ -31,7 +31,7 @@ def append(session: ImapSession, command: commands.Append) -> Outcome:
     return work
 
 
-def store(session: ImapSession, command: commands.Store) -> Outcome:
+def store(session: ImapSession, command: arguments.Store) -> Outcome:
     """STORE, with UNCHANGEDSINCE or not (RFC 7162 §3.1.3)."""
     view = _writable(session, command)
     uids = _uids(view, command.numbers, uid=command.uid)
@@ -67,7 +67,7 @@ def store(session: ImapSession, command: commands.Store) -> Outcome:
     return work
 
 
-def copy(session: ImapSession, command: commands.Transfer) -> Outcome:
+def copy(session: ImapSession, command: arguments.Transfer) -> Outcome:
     """COPY; answers with COPYUID (RFC 4315)."""
     view = session.selected(command)
     target = existing(session, command.mailbox, "TRYCREATE")
@@ -84,7 +84,7 @@ def copy(session: ImapSession, command: commands.Transfer) -> Outcome:
     return work
 
 
-def move(session: ImapSession, command: commands.Transfer) -> Outcome:
+def move(session: ImapSession, command: arguments.Transfer) -> Outcome:
     """MOVE (RFC 6851): COPYUID comes before the messages go."""
     view = _writable(session, command)
     target = existing(session, command.mailbox, "TRYCREATE")
@@ -103,7 +103,7 @@ def move(session: ImapSession, command: commands.Transfer) -> Outcome:
     return work
 
 
-def expunge(session: ImapSession, command: commands.Expunge) -> Outcome:
+def expunge(session: ImapSession, command: arguments.Expunge) -> Outcome:
     """EXPUNGE, UID EXPUNGE."""
     view = _writable(session, command)
     uids = None if command.uids is None else _uids(view, command.uids, uid=True)

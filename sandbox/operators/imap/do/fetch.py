@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import FetchItem, SectionItem
+from sandbox.operators.imap import arguments
+from sandbox.operators.imap.arguments import FetchItem, SectionItem
 from sandbox.operators.imap.messages import Parsed
 from sandbox.operators.imap.responses import Completion, No, internal_date, literal
 from sandbox.operators.imap.sections import octets
@@ -28,7 +28,7 @@ _FROM_ROW = frozenset(
 )
 
 
-def fetch(session: ImapSession, command: commands.Fetch) -> Outcome:
+def fetch(session: ImapSession, command: arguments.Fetch) -> Outcome:
     """FETCH."""
     view = session.selected(command)
     indexes = view.resolve(command.numbers, command.uid)
@@ -79,7 +79,7 @@ async def _in_turns(
     return writer.reply(missing=missing)
 
 
-def _items(command: commands.Fetch, session: ImapSession) -> list[FetchItem]:
+def _items(command: arguments.Fetch, session: ImapSession) -> list[FetchItem]:
     items = list(command.items)
     if command.uid and "UID" not in items:
         items.insert(0, "UID")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from functools import partial
 
-from sandbox.operators.imap import commands
+from sandbox.operators.imap import arguments
+from sandbox.operators.imap.arguments import Command
 from sandbox.operators.imap.capabilities import ENABLED
-from sandbox.operators.imap.commands import Command
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Completion, nstring
 from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
@@ -37,7 +37,7 @@ def logout(session: ImapSession, _: Command) -> Outcome:
     return Completion("OK", "LOGOUT completed")
 
 
-def identify(session: ImapSession, command: commands.Identify) -> Outcome:
+def identify(session: ImapSession, command: arguments.Identify) -> Outcome:
     """ID (RFC 2971): the client's name helps whoever reads the journal."""
     fields = {key: value[:200] for key, value in command.fields if key in ("name", "version")}
     session.service.journal.note("id", session.channel, **{f"id_{k}": v for k, v in fields.items()})
@@ -45,7 +45,7 @@ def identify(session: ImapSession, command: commands.Identify) -> Outcome:
     return Completion("OK", "ID completed")
 
 
-def enable(session: ImapSession, command: commands.Enable) -> Outcome:
+def enable(session: ImapSession, command: arguments.Enable) -> Outcome:
     """ENABLE (RFC 5161); names that are not known are passed over."""
     wanted = [name for name in dict.fromkeys(command.extensions) if name in ENABLED]
     new = [name for name in wanted if name not in session.enabled]
@@ -86,12 +86,12 @@ def idle(session: ImapSession, _: Command) -> Outcome:
     return None
 
 
-def authenticate(session: ImapSession, command: commands.Authenticate) -> Outcome:
+def authenticate(session: ImapSession, command: arguments.Authenticate) -> Outcome:
     """AUTHENTICATE."""
     return _say(session, session.login.begin(command.mechanism, command.initial))
 
 
-def login(session: ImapSession, command: commands.Login) -> Outcome:
+def login(session: ImapSession, command: arguments.Login) -> Outcome:
     """LOGIN: the SASL exchange of the same name, or PLAIN where only that is offered."""
     return _say(session, session.login.typed(command.user, command.password))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import ListMailboxes
+from sandbox.operators.imap import arguments
+from sandbox.operators.imap.arguments import ListMailboxes
 from sandbox.operators.imap.do.mailboxes import status_line
 from sandbox.operators.imap.names import DELIMITER, matches
 from sandbox.operators.imap.responses import Completion
@@ -18,7 +18,7 @@ __all__ = ["list_mailboxes", "lsub"]
 _TURN = 50  # names told before others have their turn
 
 
-def list_mailboxes(session: ImapSession, command: commands.ListMailboxes) -> Outcome:
+def list_mailboxes(session: ImapSession, command: arguments.ListMailboxes) -> Outcome:
     """LIST."""
     if command.patterns == ("",) and not command.extended:
         session.tell('LIST (\\Noselect) "/" ""')  # what the delimiter is
@@ -45,7 +45,7 @@ def list_mailboxes(session: ImapSession, command: commands.ListMailboxes) -> Out
     return _each(session, catalogue.names, tell, "LIST completed")
 
 
-def lsub(session: ImapSession, command: commands.ListMailboxes) -> Outcome:
+def lsub(session: ImapSession, command: arguments.ListMailboxes) -> Outcome:
     """LSUB: a name that is not subscribed to stands for those below it where `%` hides them."""
     subscribed = session.service.store.subscriptions(session.mailbox)
     pattern = command.reference + command.patterns[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from sandbox.operators.imap import commands
-from sandbox.operators.imap.commands import Command
+from sandbox.operators.imap import arguments
+from sandbox.operators.imap.arguments import Command
 from sandbox.operators.imap.names import DELIMITER
 from sandbox.operators.imap.responses import Completion, No
 from sandbox.operators.imap.session import ImapSession, Outcome, SessionState
@@ -46,7 +46,7 @@ def mailbox_id(folder: Folder) -> str:
     return f"F{folder.id}"
 
 
-def select(session: ImapSession, command: commands.Select) -> Outcome:
+def select(session: ImapSession, command: arguments.Select) -> Outcome:
     """SELECT, EXAMINE."""
     if session.view is not None:
         session.leave()
@@ -120,7 +120,7 @@ def unselect(session: ImapSession, command: Command) -> Outcome:
     return Completion("OK", f"{command.name} completed")
 
 
-def create(session: ImapSession, command: commands.Create) -> Outcome:
+def create(session: ImapSession, command: arguments.Create) -> Outcome:
     """CREATE, with USE (RFC 6154)."""
     # A name that ends with the delimiter only announces names below it.
     name = command.mailbox.removesuffix(DELIMITER)
@@ -141,7 +141,7 @@ def create(session: ImapSession, command: commands.Create) -> Outcome:
     return work
 
 
-def delete(session: ImapSession, command: commands.OnMailbox) -> Outcome:
+def delete(session: ImapSession, command: arguments.OnMailbox) -> Outcome:
     """DELETE."""
     folder = existing(session, command.mailbox)
 
@@ -153,7 +153,7 @@ def delete(session: ImapSession, command: commands.OnMailbox) -> Outcome:
     return work
 
 
-def rename(session: ImapSession, command: commands.Rename) -> Outcome:
+def rename(session: ImapSession, command: arguments.Rename) -> Outcome:
     """RENAME."""
     folder = existing(session, command.mailbox)
     to = command.to.removesuffix(DELIMITER)
@@ -168,7 +168,7 @@ def rename(session: ImapSession, command: commands.Rename) -> Outcome:
     return work
 
 
-def subscribe(session: ImapSession, command: commands.OnMailbox) -> Outcome:
+def subscribe(session: ImapSession, command: arguments.OnMailbox) -> Outcome:
     """SUBSCRIBE, UNSUBSCRIBE."""
 
     async def work() -> Completion:
@@ -179,7 +179,7 @@ def subscribe(session: ImapSession, command: commands.OnMailbox) -> Outcome:
     return work
 
 
-def status(session: ImapSession, command: commands.Status) -> Outcome:
+def status(session: ImapSession, command: arguments.Status) -> Outcome:
     """STATUS."""
     status_line(session, existing(session, command.mailbox), command.items)
     return Completion("OK", "STATUS completed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from sandbox.operators.imap import commands
+from sandbox.operators.imap import arguments
 from sandbox.operators.imap.grammar import Malformed
 from sandbox.operators.imap.responses import Completion
 from sandbox.operators.imap.search import SearchCandidate, Test, compile_key, reads_content
@@ -22,7 +22,7 @@ _TURN = 262_144
 _LOOK = 64
 
 
-def search(session: ImapSession, command: commands.Search) -> Outcome:
+def search(session: ImapSession, command: arguments.Search) -> Outcome:
     """SEARCH."""
     view = session.selected(command)
     if command.charset and "UTF8=ACCEPT" in session.enabled:
@@ -38,7 +38,7 @@ def search(session: ImapSession, command: commands.Search) -> Outcome:
 
 
 async def _in_turns(
-    session: ImapSession, view: FolderView, command: commands.Search, test: Test, *, reads: bool
+    session: ImapSession, view: FolderView, command: arguments.Search, test: Test, *, reads: bool
 ) -> Completion:
     found = []
     done = 0
@@ -69,7 +69,7 @@ def _candidates(session: ImapSession, view: FolderView) -> Iterator[SearchCandid
 
 
 def _tell(
-    session: ImapSession, view: FolderView, command: commands.Search, found: Sequence[MessageRow]
+    session: ImapSession, view: FolderView, command: arguments.Search, found: Sequence[MessageRow]
 ) -> Completion:
     uids = [row.uid for row in found]
     numbers = uids if command.uid else [(view.index(uid) or 0) + 1 for uid in uids]
@@ -86,7 +86,7 @@ def _tell(
 def _extended(
     session: ImapSession,
     view: FolderView,
-    command: commands.Search,
+    command: arguments.Search,
     found: Sequence[MessageRow],
     numbers: Sequence[int],
 ) -> None:

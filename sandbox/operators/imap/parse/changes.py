@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from sandbox.operators.imap.commands import Append, Expunge, Store, Transfer
+from sandbox.operators.imap.arguments import Append, Expunge, Store, Transfer
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import read_name
 from sandbox.operators.imap.parse.search import MONTHS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.operators.imap.commands import Fetch, FetchItem, SectionItem
+from sandbox.operators.imap.arguments import Fetch, FetchItem, SectionItem
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.parse.changes import modifier
 from sandbox.operators.imap.responses import astring

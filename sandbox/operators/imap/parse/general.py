@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.operators.imap.commands import Authenticate, Enable, Identify, Login, Plain
+from sandbox.operators.imap.arguments import Authenticate, Enable, Identify, Login, Plain
 from sandbox.operators.imap.grammar import Cursor, Malformed
 
 __all__ = ["enable", "identify", "plain"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.operators.imap.commands import ListMailboxes
+from sandbox.operators.imap.arguments import ListMailboxes
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import decode_name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.operators.imap.commands import Create, OnMailbox, Rename, Select, Status
+from sandbox.operators.imap.arguments import Create, OnMailbox, Rename, Select, Status
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.names import read_name
 from sandbox.operators.imap.parse.changes import FLAG

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from sandbox.operators.imap import keys
-from sandbox.operators.imap.commands import Search
+from sandbox.operators.imap.arguments import Search
 from sandbox.operators.imap.grammar import Cursor, Malformed
 from sandbox.operators.imap.keys import Key
 from sandbox.operators.imap.responses import No
@@ -47,7 +47,7 @@ _DATES = {
 
 
 class _Arguments:
-    """What SEARCH was given; see `commands.Search`."""
+    """What SEARCH was given; see `arguments.Search`."""
 
     def __init__(self, cursor: Cursor) -> None:
         self.returned: frozenset[str] | None = None
