@@ -7,7 +7,8 @@ What only reads is done at once; what writes, or asks who this is, is a coroutin
 further command is looked at. A `view` holds the numbers of a selected folder as this client knows
 them. Messages are what strangers sent: `mime`, `header` and `messages` find something sane in every
 byte string, and answer with the very bytes. Nothing of this knows sockets; `server` puts it behind
-a `Door`: flow control, time-outs, the login that is held while a telephone rings. """
+a `Door`: flow control, time-outs, the login that is held while a telephone rings.
+"""
 
 from sandbox.operators.imap.server import ImapProtocol, serve
 from sandbox.operators.imap.service import ImapService, ImapSettings
