@@ -4,7 +4,7 @@ Calibrates this machine (or the peers), runs the same minutes in both executions
 loads up to 80 % of saturation, and prints a line for each method and load: predicted / measured
 milliseconds of machine latency, bold where beyond the goal and the chance of the measure.
 
-Run on an idle machine; some 75 s for a design and load, two minutes for a calibration:
+Run on an idle machine; some 75 s for a design and load, four minutes for a calibration:
 python benchmarks/bench_twin.py --designs multi-endpoint --calibration calibration.toml
 python benchmarks/bench_twin.py --peers (as root; .ci/peers-operators)
 """

@@ -101,7 +101,7 @@ def calibrate(
 
     Brings up a space that does nothing else, and measures what TLS, logins and mail take: processor
     of the servers and of the client, with intervals, and what the client waits. Leave the machine
-    alone meanwhile: about three minutes.
+    alone meanwhile: about four minutes.
     """
     if provider is not None and space:
         raise UserError("l'un ou l'autre", "one or the other", where="--provider --space")

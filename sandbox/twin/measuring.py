@@ -144,6 +144,13 @@ class _Burdened:
 _BURDENS = [_Burdened(*each) for each in itertools.product((False, True), (LIGHT, HEAVY))]
 
 
+async def _pause() -> float:
+    """Wait between two sessions; return what that took of the processor, s."""
+    begin = time.process_time()
+    await asyncio.sleep(GAP)
+    return time.process_time() - begin
+
+
 class _Bench:
     """Every step, on one space."""
 
@@ -351,11 +358,10 @@ class _Bench:
             away = 0.0
             if crowd:
                 await asyncio.gather(*(conducted(each, done) for each in visits))
-            for visit in () if crowd else itertools.chain(*visits):
-                await conducted([visit], done)
-                pause = time.process_time()
-                await asyncio.sleep(GAP)
-                away += time.process_time() - pause
+            else:
+                for visit in itertools.chain(*visits):
+                    await conducted([visit], done)
+                    away += await _pause()
             client = time.process_time() - own - away
             await asyncio.sleep(SETTLE)
             spent = await self._spent()
@@ -421,9 +427,7 @@ class _Bench:
             else:
                 for session in sessions:
                     await timed(session)
-                    pause = time.process_time()
-                    await asyncio.sleep(GAP)
-                    away += time.process_time() - pause
+                    away += await _pause()
             client = time.process_time() - own - away
             if not name.strip():
                 continue
